@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install:  ## install for development, with the commit hook
+	pip install -e '.[local,test]'
+	ln -sf ../../.ci/pre-commit .git/hooks/pre-commit
+
+format:  ## format and sort imports
+	ruff format .
+	ruff check --fix .
+
+check:  ## format, lint, types and the fast tests: under a minute
+	ruff format --check .
+	ruff check .
+	mypy
+	pytest -q -m "not slow and not model"
+
+test:  ## every test; those with a model skip when it is not pulled
+	pytest -q
+
+tiny:  ## the end-to-end test of the commit hook: under two seconds
+	pytest -q tests/test_tiny.py
+
+bench:  ## the form against the blank page and the JSON mode, on the real model
+	python bench/form.py
+
+.PHONY: help install format check test tiny bench

@@ -1,0 +1,1 @@
+"""Shared nouns: records, errors, settings, hashes, clock, seeds. Imports nothing of rung."""

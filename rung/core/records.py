@@ -1,0 +1,71 @@
+"""The nouns every stage shares: messages, token counts, and one row of a results file.
+
+Nouns that belong to one stage (Task, Route, Form, Verdict) live in that stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Split = Literal["train", "dev", "holdout"]
+Status = Literal["ok", "repaired", "escalated", "abstained", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One chat turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts of one or more calls; the four kinds are never mixed."""
+
+    prompt_tokens: int = 0
+    """Prompt tokens evaluated or billed, cached ones not included."""
+    cached_tokens: int = 0
+    """Prompt tokens that a prefix cache already held."""
+    forced_tokens: int = 0
+    """Tokens of the answer that the form wrote; never generated."""
+    output_tokens: int = 0
+    """Tokens the model generated, thinking included."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            forced_tokens=self.forced_tokens + other.forced_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One sample of one example, as a results file (JSONL) holds it."""
+
+    example: str
+    group: str
+    sample: int = 0
+    score: float
+    """Soft score, 0 to 1."""
+    strict: bool
+    """True only if every requirement is met and nothing forbidden happened."""
+    output: Any = None
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: float = 0.0
+    cost_usd: float = 0.0
+    error: str | None = None
+    status: Status = "ok"
+    error_cost_usd: float = 0.0
+    """What a wrong answer costs by the task's error-cost table; 0 when right."""
+    fields: dict[str, float] = field(default_factory=dict)
+    """Score of each scored field, 0 to 1."""
+    forbidden: tuple[str, ...] = ()
+    """Names of the task's forbidden outcomes that this answer caused."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as a plain JSON object."""
+        return asdict(self) | {"forbidden": list(self.forbidden)}
