@@ -1,0 +1,78 @@
+"""Do stated probabilities mean what they say: ECE, Brier, temperature, semantic entropy.
+
+Works on numbers only; where they come from (option log-probabilities, votes) is the forms' and
+routes' business.
+
+Sources: Guo et al. 2017 (expected calibration error, temperature scaling); Brier 1950; Kuhn et
+al. 2023 (semantic entropy).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+from scipy.optimize import minimize_scalar
+
+from rung.stats.clusters import Floats
+
+_LOG_TEMPERATURE_BOUNDS = (math.log(0.05), math.log(20.0))
+
+
+def _aligned(p: ArrayLike, correct: ArrayLike) -> tuple[Floats, Floats]:
+    stated, right = np.asarray(p, np.float64), np.asarray(correct, np.float64)
+    if stated.shape != right.shape or stated.size == 0:
+        raise ValueError(f"{stated.size} probabilities but {right.size} outcomes")
+    if stated.min() < 0.0 or stated.max() > 1.0:
+        raise ValueError("probabilities must lie in 0..1")
+    return stated, right
+
+
+def ece(p: ArrayLike, correct: ArrayLike, *, num_bins: int = 15) -> float:
+    """Return the expected calibration error: mean |confidence - accuracy| over equal-width bins."""
+    stated, right = _aligned(p, correct)
+    bins = np.minimum((stated * num_bins).astype(np.int64), num_bins - 1)
+    gaps = np.bincount(bins, weights=stated - right, minlength=num_bins)
+    return float(np.abs(gaps).sum() / stated.size)
+
+
+def brier(p: ArrayLike, correct: ArrayLike) -> float:
+    """Return the mean squared distance between probability and outcome (0 or 1)."""
+    stated, right = _aligned(p, correct)
+    return float(np.square(stated - right).mean())
+
+
+def apply_temperature(logprobs: Sequence[float], temperature: float) -> tuple[float, ...]:
+    """Return option probabilities at this temperature; the log-probabilities need no common sum."""
+    return tuple(float(p) for p in special.softmax(np.asarray(logprobs) / temperature))
+
+
+def fit_temperature(logprobs: Sequence[Sequence[float]], right: Sequence[int]) -> float:
+    """Return the temperature (0.05 to 20) of least negative log-likelihood of the right options.
+
+    `logprobs[i]` scores the options of example i, as many as it has; `right[i]` indexes them.
+    """
+    if len(logprobs) != len(right) or not right:
+        raise ValueError(f"{len(logprobs)} examples but {len(right)} right options")
+    table = np.full((len(logprobs), max(map(len, logprobs))), -np.inf)  # (examples, options)
+    for i, row in enumerate(logprobs):
+        table[i, : len(row)] = row
+    chosen = table[np.arange(len(right)), np.asarray(right)]
+
+    def loss(log_temperature: float) -> float:
+        scale = math.exp(-log_temperature)
+        return float((special.logsumexp(table * scale, axis=1) - chosen * scale).sum())
+
+    best = minimize_scalar(loss, bounds=_LOG_TEMPERATURE_BOUNDS, method="bounded")
+    return math.exp(float(best.x))
+
+
+def semantic_entropy(p: Sequence[float]) -> float:
+    """Return the entropy in nats over classes of equivalent answers; shares must sum to 1."""
+    shares = np.asarray(p, dtype=np.float64)
+    if shares.size == 0 or shares.min() < 0.0 or abs(float(shares.sum()) - 1.0) > 1e-6:
+        raise ValueError("shares must be at least 0 and sum to 1")
+    return float(special.entr(shares).sum())
