@@ -1,0 +1,154 @@
+"""A `Request` as the JSON body of an OpenAI-style server.
+
+Pure functions; nothing is sent here. What differs between servers is in `dialects.py`. A field
+that the dialect has no words for is an EngineError, never dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from rung.core.errors import EngineError
+from rung.engines.base import Request
+from rung.engines.dialects import Dialect
+
+_MAX_STOPS = 4
+_TOP = 20
+
+
+def request_body(request: Request, dialect: Dialect, model: str) -> tuple[str, dict[str, Any]]:
+    """Return the path below the base URL and the JSON body. Raises EngineError."""
+    body: dict[str, Any] = {
+        "model": request.adapter or model,
+        dialect.max_tokens_field: _max_tokens(request),
+        "temperature": request.temperature,
+    }
+    if request.temperature > 0:
+        body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop[:_MAX_STOPS])
+    body |= _logprob_fields(request, dialect)
+    body |= _constraint(request, dialect)
+    if request.prompt:
+        return "/completions", body | {"prompt": request.prompt + request.prefix}
+    body |= _template_fields(request, dialect)
+    return "/chat/completions", body | {"messages": _messages(request, dialect)}
+
+
+def _messages(request: Request, dialect: Dialect) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = [
+        {"role": message.role, "content": message.content} for message in request.messages
+    ]
+    if request.prefix:
+        last: dict[str, Any] = {"role": "assistant", "content": request.prefix}
+        if dialect.prefix in ("prefix", "partial"):
+            last[dialect.prefix] = True
+        messages.append(last)
+    return messages
+
+
+def _template_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if request.prefix and dialect.prefix == "continue":
+        fields |= {"continue_final_message": True, "add_generation_prompt": False}
+    thinking = {"off": False, "on": True}.get(request.thinking)
+    if thinking is None and request.prefix and dialect.server == "llama-server":
+        # llama-server refuses to continue an answer that its template would start by thinking
+        thinking = False
+    if thinking is not None and dialect.template_switch:
+        fields["chat_template_kwargs"] = {"enable_thinking": thinking}
+    return fields
+
+
+def _max_tokens(request: Request) -> int:
+    """Return the token limit; enough for the longest choice, whose end the server decides."""
+    longest = max((len(choice.encode()) for choice in request.choices), default=0)
+    return max(request.max_tokens, 16 + longest) if request.choices else request.max_tokens
+
+
+def _logprob_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
+    top = request.top_logprobs
+    if request.choices and dialect.capabilities.choice_logprobs:
+        top = _TOP
+    if not top:
+        return {}
+    return {"logprobs": top} if request.prompt else {"logprobs": True, "top_logprobs": top}
+
+
+def _constraint(request: Request, dialect: Dialect) -> dict[str, Any]:
+    if request.choices:
+        return _choice_fields(request, dialect)
+    if request.regex:
+        name = "regex"
+        value: Any = request.regex
+    elif request.schema is not None:
+        if not request.prompt:
+            return _response_format("answer", request.schema)
+        name, value = "json", request.schema
+    else:
+        return {}
+    if dialect.choices == "structured":
+        return {"structured_outputs": {name: value}}
+    if dialect.choices == "guided":
+        return {f"guided_{name}": value}
+    if dialect.choices == "regex":
+        return {"regex": value} if name == "regex" else {"json_schema": json.dumps(value)}
+    if dialect.choices == "grammar" and name == "json":
+        return {"json_schema": value}
+    raise EngineError(f"a {dialect.server} server takes a schema only with messages, not a prompt")
+
+
+def _choice_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
+    choices = list(request.choices)
+    if dialect.choices == "structured":
+        return {"structured_outputs": {"choice": choices}}
+    if dialect.choices == "guided":
+        return {"guided_choice": choices}
+    if dialect.choices == "grammar":
+        return {"grammar": "root ::= " + " | ".join(map(_gbnf_literal, choices))}
+    if dialect.choices == "regex":
+        return {"regex": "(" + "|".join(map(_regex_literal, choices)) + ")"}
+    if request.prompt or request.prefix:
+        raise EngineError(
+            f"a {dialect.server} server takes choices only with messages and without a prefix",
+            hint="set server in engines.toml if it is vllm, sglang or llama-server",
+        )
+    schema = {
+        "type": "object",
+        "properties": {"choice": {"type": "string", "enum": choices}},
+        "required": ["choice"],
+        "additionalProperties": False,
+    }
+    return _response_format("choice", schema)
+
+
+def _response_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    described = {"name": name, "schema": schema, "strict": _is_closed(schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": described}}
+
+
+def _is_closed(schema: Any) -> bool:
+    """Return whether every object lists all its keys as required: what `strict` demands."""
+    if isinstance(schema, list):
+        return all(map(_is_closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    keys = schema.get("properties")
+    if isinstance(keys, dict) and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("required", ())) != keys.keys()
+    ):
+        return False
+    return all(map(_is_closed, schema.values()))
+
+
+def _gbnf_literal(text: str) -> str:
+    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(escapes.get(char, char) for char in text) + '"'
+
+
+def _regex_literal(text: str) -> str:
+    # not re.escape: it escapes spaces and hyphens, which some regex engines refuse
+    return re.sub(r"([\\.^$*+?{}\[\]()|])", r"\\\1", text)
