@@ -1,0 +1,4 @@
+"""The rungs, one file each, and the climb that measures them on dev.
+
+`plan.LADDER` is the whole list. The holdout is not reachable from here: `gate/` opens it.
+"""
