@@ -1,0 +1,77 @@
+"""Is the candidate cheaper to serve, or if not, better?
+
+Costs are the rows' serving costs, averaged over samples and paired by example; what wrong answers
+cost is limited by the margin and the hard limits, not here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rung.gate.compare import Verdict
+from rung.gate.rows import Pairs
+from rung.stats.bootstrap import cluster_bootstrap
+from rung.stats.intervals import mean_interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostDifference:
+    """Mean serving cost per example of candidate and incumbent, paired."""
+
+    incumbent_usd: float
+    candidate_usd: float
+    diff_usd: float
+    ci: tuple[float, float]
+    """One-sided bounds at level 1 - alpha each; infinite for a single group."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the difference as JSON; an infinite bound is null."""
+        return {
+            "incumbent_usd": self.incumbent_usd,
+            "candidate_usd": self.candidate_usd,
+            "diff_usd": self.diff_usd,
+            "ci": [bound if math.isfinite(bound) else None for bound in self.ci],
+        }
+
+
+def cost_difference(pairs: Pairs, *, alpha: float, seed: int) -> CostDifference:
+    """Return the paired cost difference, clustered by group.
+
+    Its bounds are the wider of Student's t and the cluster bootstrap, because costs are skewed
+    where a route escalates now and then.
+    """
+    before = [samples.mean("cost_usd") for samples in pairs.reference]
+    after = [samples.mean("cost_usd") for samples in pairs.candidate]
+    diffs = [b - a for a, b in zip(before, after, strict=True)]
+    confidence = 1.0 - 2.0 * alpha
+    by_t = mean_interval(diffs, pairs.groups, confidence=confidence)
+    drawn = cluster_bootstrap(diffs, pairs.groups, confidence=confidence, seed=seed)
+    return CostDifference(
+        incumbent_usd=math.fsum(before) / len(before),
+        candidate_usd=math.fsum(after) / len(after),
+        diff_usd=math.fsum(diffs) / len(diffs),
+        ci=(min(by_t[0], drawn[0]), max(by_t[1], drawn[1])),
+    )
+
+
+def cost_verdict(cost: CostDifference, *, superior: bool, not_better: bool) -> Verdict:
+    """Demand shown savings or shown superiority; reject only when both are ruled out."""
+    if cost.ci[1] < 0.0 or superior:
+        return "promote"
+    return "reject" if cost.ci[0] >= 0.0 and not_better else "hold"
+
+
+def cost_reason(cost: CostDifference, *, superior: bool) -> str:
+    """Say whether the candidate is shown to be cheaper, and if not, whether it is better."""
+    text = f"costs ${cost.candidate_usd:.3g} against ${cost.incumbent_usd:.3g} per example"
+    low, high = cost.ci
+    if high < 0.0:
+        saving = f", {-high / cost.incumbent_usd:.0%} or more saved" if cost.incumbent_usd else ""
+        return f"{text}: cheaper{saving}"
+    if superior:
+        return f"{text}: not shown to be cheaper, but better"
+    if not math.isfinite(high):
+        return f"{text}: one group says nothing about other groups"
+    return f"{text} (difference {low:+.3g} to {high:+.3g}): neither shown to be cheaper nor better"
