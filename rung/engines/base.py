@@ -67,7 +67,10 @@ class Completion:
     prefill_ms: float = 0.0
     """Time until the first token could be chosen; 0 where the engine cannot tell."""
     choice_logprobs: tuple[float, ...] = ()
-    """Natural log of the model's probability of each choice in full, unnormalised, as given."""
+    """Natural log of each choice's probability; comparable among the choices, summing to one where
+    the engine restricts the model to them token by token."""
+    choice_mass: float = 0.0
+    """Probability the unrestricted model gave to beginning any choice; 0 when unknown."""
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
