@@ -111,7 +111,7 @@ class Task:
     reference_price: str = "frontier"
     """Row of the price table that the work is billed at today."""
     default_limit: int = 0
-    """Examples a split is cut to when a climb is given no limit; 0 means all."""
+    """Most examples a model answers per split when a climb is given no limit; 0 means all."""
     path: Path
     train: tuple[Example, ...] = ()
     dev: tuple[Example, ...] = ()

@@ -1,0 +1,1 @@
+"""Simulated workplaces and bundled tasks, each with its generator, oracle and scoring rules."""
