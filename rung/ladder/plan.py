@@ -1,0 +1,109 @@
+"""The ladder, and what climbing it will take before anything is spent.
+
+`LADDER` is the whole list of rungs, in the order in which they are shown. `plan_climb` turns a task
+and a budget of minutes into numbers of examples; `Plan` is saved with the run, so a resumed climb
+keeps its numbers whatever the machine does that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rung.core.errors import ConfigError
+from rung.ladder import blank, examples, form, head, json_mode, thinking
+from rung.ladder.rung import Rung
+
+LADDER: tuple[Rung, ...] = (
+    blank.RUNG,
+    json_mode.RUNG,
+    form.RUNG,
+    thinking.RUNG,
+    examples.RUNG,
+    head.HEAD,
+    head.MIXED,
+)
+MIN_EXAMPLES = 12
+_HOLDOUT_SHARE = 0.45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Measured cost of one example of one route, from a few probes on dev."""
+
+    route: str
+    seconds: float
+    cost_usd: float
+    on_holdout: bool
+    """Whether the route is likely to run on the holdout too (the incumbent or a candidate)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How many examples each split gets, and what that is expected to take."""
+
+    num_dev: int
+    num_holdout: int
+    num_calls: int
+    minutes: float
+    cost_usd: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+
+def select_rungs(names: Sequence[str]) -> tuple[Rung, ...]:
+    """Return the rungs of these names in ladder order; all of them when no name is given."""
+    known = [rung.name for rung in LADDER]
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(f"unknown rung {unknown[0]!r}", hint=f"choose from {', '.join(known)}")
+    return tuple(rung for rung in LADDER if not names or rung.name in names)
+
+
+def plan_climb(
+    estimates: Sequence[Estimate],
+    *,
+    num_dev: int,
+    num_holdout: int,
+    limit: int,
+    minutes: float,
+    budget_usd: float,
+) -> Plan:
+    """Fit the climb into `minutes` and `budget_usd`; an explicit `limit` (> 0) wins over minutes.
+
+    `num_dev` and `num_holdout` are what the splits have. Raises ConfigError when even the smallest
+    climb costs more than the budget.
+    """
+    if limit > 0:
+        dev, holdout = min(limit, num_dev), min(limit, num_holdout)
+    else:
+        seconds = minutes * 60.0
+        per_dev = sum(e.seconds for e in estimates)
+        per_holdout = sum(e.seconds for e in estimates if e.on_holdout)
+        dev = _fit(seconds * (1 - _HOLDOUT_SHARE), per_dev, num_dev)
+        holdout = _fit(seconds * _HOLDOUT_SHARE, per_holdout, num_holdout)
+    plan = _price(estimates, dev, holdout)
+    if plan.cost_usd > budget_usd:
+        raise ConfigError(
+            f"this climb is estimated at ${plan.cost_usd:.4g}, the budget is ${budget_usd:.4g}",
+            hint="raise --budget-usd, or lower --limit",
+        )
+    return plan
+
+
+def _fit(seconds: float, per_example: float, available: int) -> int:
+    wanted = available if per_example <= 0 else int(seconds / per_example)
+    return min(available, max(MIN_EXAMPLES, wanted))
+
+
+def _price(estimates: Sequence[Estimate], dev: int, holdout: int) -> Plan:
+    times = [dev + (holdout if e.on_holdout else 0) for e in estimates]
+    return Plan(
+        num_dev=dev,
+        num_holdout=holdout,
+        num_calls=sum(times),
+        minutes=sum(n * e.seconds for n, e in zip(times, estimates, strict=True)) / 60.0,
+        cost_usd=sum(n * e.cost_usd for n, e in zip(times, estimates, strict=True)),
+    )

@@ -1,0 +1,53 @@
+"""What a rung is: a name and a function that proposes routes, given what is known so far.
+
+A rung never measures: `climb.py` runs what it proposes on dev. Each rung has a file of its own;
+their order is the tuple in `plan.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rung.engines.base import Capabilities
+from rung.forms import Form
+from rung.routes.route import Route
+from rung.store import Artifacts
+from rung.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a rung may look at: the task's train split, the form, the model's abilities."""
+
+    task: Task
+    form: Form
+    artifacts: Artifacts
+    model: str
+    capabilities: Capabilities
+    seed: int = 0
+    max_tokens: int = 256
+
+    def route(self, **given: Any) -> Route:
+        """Return a route of this task and model; `given` overrides and completes it."""
+        fields: dict[str, Any] = {
+            "model": self.model,
+            "form_hash": self.form.hash,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+        return Route(**{**fields, **given})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One optimisation method."""
+
+    name: str
+    about: str
+    propose: Callable[[Situation], tuple[Route, ...]]
+    uses_model: bool = True
+    stoppable: bool = True
+    """Whether its routes may be stopped early as hopeless; the arms that the report's questions
+    compare are always measured to the end."""

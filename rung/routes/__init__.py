@@ -1,0 +1,1 @@
+"""One way to answer, running it on an input, running it over examples."""

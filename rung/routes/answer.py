@@ -1,0 +1,339 @@
+"""Run one route on one input: the only place where a route becomes an answer.
+
+Owns the runtime that keeps engines, heads, forms and shot indexes alive between inputs. It caches
+nothing on disk, scores nothing and never looks at a target (except the oracle's, which is given).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from rung.core.clock import monotonic_ms
+from rung.core.errors import ConfigError, EngineError
+from rung.core.hashing import content_hash
+from rung.core.records import Message, Status, Usage
+from rung.engines.base import Engine, Request, Thinking
+from rung.forms import (
+    Choice,
+    Decision,
+    Form,
+    Value,
+    compile_form,
+    content_free_priors,
+    fill,
+    parse_answer,
+    violation,
+)
+from rung.routes.head import Head
+from rung.routes.prompt import build_messages
+from rung.routes.route import ROUTE_VERSION, Route
+from rung.routes.similar import SimilarExamples
+from rung.stats.decisions import cheapest_answer
+from rung.store import Artifacts, Store
+from rung.tasks.task import Example, Task
+
+CONTENT_FREE = "N/A"
+SCRATCHPAD_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a route said about one input; independent of any target."""
+
+    output: dict[str, Any] | None
+    status: Status
+    reason: str = ""
+    text: str = ""
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON for the store."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Answer:
+        """Rebuild an answer from the store."""
+        decisions = {path: Decision(**value) for path, value in data["decisions"].items()}
+        return cls(**{**data, "decisions": decisions, "usage": Usage(**data["usage"])})
+
+
+class Runtime:
+    """Everything routes of one task need while they run; use it as a context manager."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        open_engine: Callable[[str], Engine],
+        store: Store,
+        artifacts: Artifacts | None = None,
+    ) -> None:
+        self.task = task
+        self.form: Form = compile_form(task.schema)
+        self.artifacts = artifacts or Artifacts()
+        self.store = store
+        self._open_engine = open_engine
+        self._engines: dict[str, Engine] = {}
+        self._heads: dict[str, Head] = {}
+        self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
+        self._similar: SimilarExamples | None = None
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every engine that was opened."""
+        for engine in self._engines.values():
+            engine.close()
+        self._engines.clear()
+
+    def engine(self, model: str) -> Engine:
+        """Return the engine of a model, opening it on first use."""
+        if model not in self._engines:
+            self._engines[model] = self._open_engine(model)
+        return self._engines[model]
+
+    def head(self, digest: str) -> Head:
+        """Return a fitted head by its artifact hash."""
+        if digest not in self._heads:
+            self._heads[digest] = Head.from_bytes(self.artifacts.get(digest))
+        return self._heads[digest]
+
+    def shots(self, text: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+        """Return the most similar train examples as (input, target), nearest last."""
+        if count <= 0:
+            return []
+        if self._similar is None:
+            self._similar = SimilarExamples(self.task.train)
+        return [(near.input, near.target) for near in self._similar.nearest(text, count)]
+
+    def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:
+        """Return the content-free option log-likelihoods of the task's form, computed once."""
+        key = content_hash(
+            ["priors", ROUTE_VERSION, engine.model, thinking, self.form.hash, self.task.instruction]
+        )
+        if key not in self._priors:
+            if (stored := self.store.get_answer(key)) is None:
+                messages = build_messages(self.task.instruction, self.form, CONTENT_FREE)
+                stored = dict(content_free_priors(self.form, engine, messages, thinking))
+                self.store.put_answer(key, stored)
+            self._priors[key] = {path: tuple(scores) for path, scores in stored.items()}
+        return self._priors[key]
+
+
+def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
+    """Answer one input. Engine failures become an answer of status `failed` when they may pass."""
+    if route.output == "constant":
+        return Answer(output=json.loads(route.constant), status="ok")
+    if route.output == "oracle":
+        return Answer(output=dict(example.target), status="ok")
+    start = monotonic_ms()
+    try:
+        if route.output == "head":
+            return _by_head(route, runtime, example.input)
+        return _by_model(route, runtime, example.input)
+    except EngineError as error:
+        if not (error.retryable or "tokens" in error.message):
+            raise
+        return Answer(
+            output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start
+        )
+
+
+def _by_head(route: Route, runtime: Runtime, text: str) -> Answer:
+    """Choice slots from the head, text slots from the input's opening words (the lead baseline)."""
+    start = monotonic_ms()
+    decided = _decide(route, runtime, text)
+    output: dict[str, Any] = {}
+    for name, node in runtime.form.root.parts:
+        if name in decided:
+            output[name] = decided[name][0]
+        elif isinstance(node, Value) and node.kind == "text":
+            output[name] = _lead(text, node.max_chars)
+        else:
+            raise ConfigError(f"a head alone cannot fill the field {name!r}")
+    reason = violation(output, runtime.form)
+    return Answer(
+        output=None if reason else output,
+        status="failed" if reason else "ok",
+        reason=reason,
+        decisions={path: decision for path, (_, decision) in decided.items()},
+        latency_ms=monotonic_ms() - start,
+    )
+
+
+def _decide(route: Route, runtime: Runtime, text: str) -> dict[str, tuple[Any, Decision]]:
+    """Let the head decide; a route that decides by cost takes the value of least expected cost.
+
+    Elkan 2001, "The foundations of cost-sensitive learning", equation 1.
+    """
+    decided = runtime.head(route.head).decide(text)
+    cost = runtime.task.error_cost
+    if route.decide == "cheapest" and cost is not None and cost.field in decided:
+        _, decision = decided[cost.field]
+        keys = list(decision.probabilities)
+        if len(keys) > 1:
+            values = [json.loads(key) for key in keys]
+            table = [[cost.cost_usd(str(true), str(said)) for true in values] for said in values]
+            best, _ = cheapest_answer(list(decision.probabilities.values()), table)
+            decided[cost.field] = (values[best], _given(decision, keys[best]))
+    return decided
+
+
+def _given(decision: Decision, key: str) -> Decision:
+    """Return the decision with `key` chosen: its own probability, the likeliest other next."""
+    others = {k: p for k, p in decision.probabilities.items() if k != key}
+    runner_up = max(others, key=lambda k: others[k])
+    p = decision.probabilities[key]
+    return replace(decision, p=p, margin=p - others[runner_up], runner_up=json.loads(runner_up))
+
+
+def _lead(text: str, max_chars: int) -> str:
+    """Return the opening of a text, whole words, at most `max_chars` characters."""
+    words = " ".join(text.split())
+    limit = max_chars or 80
+    if len(words) <= limit:
+        return words
+    return words[: limit + 1].rsplit(" ", 1)[0][:limit]
+
+
+def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
+    engine = runtime.engine(route.model)
+    start = monotonic_ms()
+    messages = build_messages(
+        runtime.task.instruction,
+        runtime.form,
+        text,
+        shots=runtime.shots(text, route.num_shots),
+        scratchpad=route.thinking == "scratchpad",
+    )
+    switch = _switch(route, engine)
+    if route.output == "form":
+        found = _by_form(route, runtime, engine, messages, text, switch)
+    else:
+        found = _by_text(route, runtime, engine, messages, switch)
+    return Answer(
+        output=found.output,
+        status=found.status,
+        reason=found.reason,
+        text=found.text,
+        decisions=found.decisions,
+        usage=found.usage,
+        latency_ms=monotonic_ms() - start,
+    )
+
+
+def _switch(route: Route, engine: Engine) -> Thinking:
+    """Map the route's thinking to the native switch where the model has one."""
+    if not engine.capabilities.thinking:
+        return "default"
+    return "on" if route.thinking == "native" else "off"
+
+
+def _by_text(
+    route: Route, runtime: Runtime, engine: Engine, messages: Sequence[Message], switch: Thinking
+) -> Answer:
+    """A blank page, or the engine's own JSON mode: one call, read tolerantly, checked strictly."""
+    completion = engine.complete(
+        Request(
+            messages=tuple(messages),
+            schema=runtime.form.schema if route.output == "json" else None,
+            max_tokens=route.max_tokens,
+            thinking=switch,
+            seed=route.seed,
+        )
+    )
+    output = parse_answer(completion.text, runtime.form)
+    reason = violation(output, runtime.form) if output is not None else "no fields in the answer"
+    if reason and completion.finish_reason == "length":
+        reason = f"cut at {route.max_tokens} tokens; {reason}"
+    return Answer(
+        output=output,
+        status="failed" if reason else "ok",
+        reason=reason,
+        text=completion.text,
+        usage=completion.usage,
+    )
+
+
+def _by_form(
+    route: Route,
+    runtime: Runtime,
+    engine: Engine,
+    messages: Sequence[Message],
+    text: str,
+    switch: Thinking,
+) -> Answer:
+    decided = _decide(route, runtime, text) if route.head else {}
+    known = {path: decided[path][0] for path in route.head_fields}
+    lead, usage = "", Usage()
+    if route.thinking != "off":
+        lead, usage = _think(engine, messages, switch, route)
+    filled = fill(
+        runtime.form,
+        engine,
+        messages,
+        known=known,
+        lead=lead,
+        priors=runtime.priors(engine, switch) if route.use_priors else None,
+        thinking=switch,
+        max_tokens=route.max_tokens,
+        retries=route.retries,
+        seed=route.seed,
+    )
+    decisions = {path: decided[path][1] for path in route.head_fields} | dict(filled.decisions)
+    return Answer(
+        output=filled.output,
+        status=filled.status,
+        reason=filled.reason,
+        text=lead + filled.text,
+        decisions=decisions,
+        usage=usage + filled.usage,
+    )
+
+
+def _think(
+    engine: Engine, messages: Sequence[Message], switch: Thinking, route: Route
+) -> tuple[str, Usage]:
+    """Let the model think before the form; return the text to go on from and what it took."""
+    native = route.thinking == "native"
+    completion = engine.complete(
+        Request(
+            messages=tuple(messages),
+            stop=("</think>",) if native else ("\n", "{"),
+            max_tokens=route.max_tokens if native else SCRATCHPAD_TOKENS,
+            thinking=switch,
+            seed=route.seed,
+        )
+    )
+    end = "</think>\n\n" if native else "\n"
+    return completion.text.strip() + end, completion.usage
+
+
+def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> str:
+    """Return the content hash an answer is cached by: everything that decides it."""
+    target = example.target if route.output == "oracle" else None
+    costs = None
+    if route.decide == "cheapest" and task.error_cost is not None:
+        costs = [
+            task.error_cost.field,
+            task.error_cost.default_usd,
+            sorted(task.error_cost.pairs.items()),
+        ]
+    return content_hash(
+        [route.hash, task.instruction, task.schema, example.input, target, costs, sample]
+    )
+
+
+def head_slots(form: Form) -> tuple[Choice, ...]:
+    """Return the choice slots a head can fill: the top-level ones."""
+    top = {id(node) for _, node in form.root.parts}
+    return tuple(slot for slot in form.choices() if id(slot) in top)

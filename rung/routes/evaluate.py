@@ -1,0 +1,87 @@
+"""Run a route over examples and score it: one Row each, answered once and then cached.
+
+An answer is stored the moment it exists, so a killed run repeats none. Scores are recomputed from
+stored answers, so changing a scorer costs no model call. A failed example is a row, not a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rung.core.errors import TaskError
+from rung.core.records import Row
+from rung.engines.prices import Price, cost_usd
+from rung.routes.answer import Answer, Runtime, answer, answer_key
+from rung.routes.route import Route
+from rung.tasks.scorers import score_output
+from rung.tasks.task import Example
+
+OnRow = Callable[[Row, bool], None]
+"""Called after each example with its row and whether it came from the cache."""
+
+
+def evaluate(
+    route: Route,
+    runtime: Runtime,
+    examples: Sequence[Example],
+    *,
+    price: Price,
+    samples: int = 1,
+    on_row: OnRow | None = None,
+) -> list[Row]:
+    """Return one row per example and sample, in order."""
+    rows = []
+    for example in examples:
+        for sample in range(samples):
+            found, cached = answered(route, runtime, example, sample)
+            row = to_row(runtime, example, found, price, sample)
+            rows.append(row)
+            if on_row:
+                on_row(row, cached)
+    return rows
+
+
+def answered(
+    route: Route, runtime: Runtime, example: Example, sample: int = 0
+) -> tuple[Answer, bool]:
+    """Return the stored answer, or answer now and store it; the flag says it was stored."""
+    key = answer_key(route, runtime.task, example, sample)
+    stored = runtime.store.get_answer(key)
+    if stored is not None:
+        return Answer.from_json(stored), True
+    found = answer(route, runtime, example)
+    runtime.store.put_answer(key, found.to_json())
+    return found, False
+
+
+def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, sample: int) -> Row:
+    """Score an answer against its example; a scorer that raises makes the row's error.
+
+    An answer that breaks the schema is unusable: never strict, and it costs what no answer costs.
+    Its soft score still counts the fields it got right, so that a blank page is not undersold.
+    """
+    task = runtime.task
+    usable = found.output if found.status != "failed" else None
+    error = found.reason or None
+    try:
+        score = score_output(task, example, usable)
+        partial = score_output(task, example, found.output)
+    except TaskError as problem:
+        score = partial = score_output(task, example, None)
+        error = str(problem)
+    return Row(
+        example=example.id,
+        group=example.group,
+        sample=sample,
+        score=partial.score,
+        strict=score.strict,
+        output=found.output,
+        usage=found.usage,
+        latency_ms=found.latency_ms,
+        cost_usd=cost_usd(price, found.usage, found.latency_ms),
+        error=error,
+        status=found.status,
+        error_cost_usd=score.error_cost_usd,
+        fields=dict(partial.fields),
+        forbidden=score.forbidden,
+    )

@@ -1,0 +1,57 @@
+"""What a model is told: the instruction, the fields with their options, the input.
+
+The static part stands first and is the same for every input, so an engine's prefix cache keeps it.
+Pure text building; nothing here calls a model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rung.core.records import Message
+from rung.forms import Choice, Form, Value, answer_json
+
+SCRATCHPAD = "Think first: in one or two short sentences, say what the input is about.\n"
+
+
+def build_messages(
+    instruction: str,
+    form: Form,
+    text: str,
+    *,
+    shots: Sequence[tuple[str, dict[str, Any]]] = (),
+    scratchpad: bool = False,
+) -> tuple[Message, ...]:
+    """Return the conversation for one input; `shots` are (input, target) pairs shown before it.
+
+    Every arm is told the same, so that differences between arms come from how the answer is read.
+    """
+    shape = ", ".join(f"{json.dumps(name)}: …" for name, _ in form.root.parts)
+    system = (
+        f"{instruction.strip()}\n\nFields:\n{describe_fields(form)}\n\n"
+        f"Answer with one JSON object and nothing else: {{{shape}}}"
+    )
+    messages = [Message(role="system", content=system)]
+    for shown, target in shots:
+        messages.append(Message(role="user", content=shown))
+        messages.append(Message(role="assistant", content=answer_json(form, target)))
+    ask = f"{text}\n\n{SCRATCHPAD}" if scratchpad else text
+    messages.append(Message(role="user", content=ask))
+    return tuple(messages)
+
+
+def describe_fields(form: Form) -> str:
+    """Return one line per slot: name, allowed values or shape, description."""
+    return "\n".join(_describe(slot) for slot in form.slots())
+
+
+def _describe(slot: Choice | Value) -> str:
+    if isinstance(slot, Choice):
+        names = [v if isinstance(v, str) else json.dumps(v) for v in slot.values]
+        shape = "one of " + ", ".join(names)
+    else:
+        shape = slot.hint
+    about = f" ({slot.description})" if slot.description else ""
+    return f"- {slot.path}: {shape}{about}"

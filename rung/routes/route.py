@@ -1,0 +1,73 @@
+"""Route: one way to answer, immutable and hashed.
+
+Two routes with the same hash give the same answers from the same engine; the display name takes no
+part in the hash. What a route does with an input is in `answer.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from rung.core.errors import ConfigError
+from rung.core.hashing import content_hash
+
+Output = Literal["constant", "oracle", "blank", "json", "form", "head"]
+Thought = Literal["off", "native", "scratchpad"]
+
+ROUTE_VERSION = 1
+"""Raised when the same fields would answer differently, so that no stale answer is reused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Engine, model, prompt, form, decoding and helpers of one way to answer."""
+
+    name: str
+    """Short readable name, e.g. `form+shots`."""
+    rung: str
+    """The rung that proposed it."""
+    output: Output
+    """How the answer gets its shape: a constant, the label, a blank page, the engine's own JSON
+    mode, a form, or a linear head alone."""
+    model: str = ""
+    """Empty for routes that call no model."""
+    form_hash: str = ""
+    instruction_hash: str = ""
+    """Hash of the task's instruction, which the prompt carries."""
+    thinking: Thought = "off"
+    num_shots: int = 0
+    """Most similar train examples shown before the input."""
+    train_hash: str = ""
+    """Content hash of the train split that shots are drawn from."""
+    head: str = ""
+    """Artifact of the linear head that fills `head_fields`."""
+    head_fields: tuple[str, ...] = ()
+    decide: Literal["likeliest", "cheapest"] = "likeliest"
+    """How a head turns probabilities into a value of the field that errors are priced by: the
+    likeliest one, or the one of least expected error cost."""
+    use_priors: bool = False
+    """Divide choice probabilities by what a content-free input gives."""
+    constant: str = ""
+    """Canonical JSON of the answer of a constant route."""
+    max_tokens: int = 256
+    """Cap on generated tokens per call; a tight cap suffocates a blank page, so it is reported."""
+    retries: int = 1
+    seed: int = 0
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that decides the answer."""
+        return content_hash({**asdict(self), "name": "", "version": ROUTE_VERSION})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the route as plain JSON."""
+        return {**asdict(self), "head_fields": list(self.head_fields)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Route:
+        """Rebuild a route; raises ConfigError for fields this version does not know."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ConfigError(f"a stored route has unknown fields {unknown}", hint="upgrade rung")
+        return cls(**{**data, "head_fields": tuple(data.get("head_fields", ()))})
