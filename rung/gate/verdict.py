@@ -20,7 +20,7 @@ from rung.gate.compare import Comparison, Metric, Verdict, compare_pairs, num_ne
 from rung.gate.cost import CostDifference, cost_difference, cost_reason, cost_verdict
 from rung.gate.limits import LimitCheck, Targets, check_limits
 from rung.gate.reasons import overall_reason, score_reason
-from rung.gate.rows import Pairs, pair
+from rung.gate.rows import Pairs, Samples, gather, pair
 from rung.stats.multiple import holm
 from rung.tasks.task import GateRules
 
@@ -118,13 +118,21 @@ def judge(
 ) -> GateReport:
     """Judge candidates against the incumbent on the same holdout examples.
 
+    A candidate may have answered more examples than the incumbent (a route without a model costs
+    nothing): score and cost are paired on the incumbent's, hard limits count all of them.
     `targets` maps example ids to targets and is read for recall limits only. Raises GateError
-    when examples or groups differ between routes, or rows, rules or targets cannot be used.
+    when a candidate lacks examples, groups differ, or rows, rules or targets cannot be used.
     """
     if not candidates:
         raise GateError("there is no candidate to judge", hint="name at least one route")
+    shared = {row.example for row in incumbent}
     pairs = {
-        name: pair(incumbent, rows, reference_name=incumbent_name, candidate_name=name)
+        name: pair(
+            incumbent,
+            [row for row in rows if row.example in shared],
+            reference_name=incumbent_name,
+            candidate_name=name,
+        )
         for name, rows in candidates.items()
     }
     comparisons = [
@@ -148,6 +156,7 @@ def judge(
         _judge_one(
             name,
             pairs[name],
+            tuple(gather(candidates[name], name=name).values()),
             comparison,
             p,
             num_candidates=len(pairs),
@@ -186,6 +195,7 @@ def _overall(verdicts: Sequence[CandidateVerdict]) -> Verdict:
 def _judge_one(
     name: str,
     pairs: Pairs,
+    answered: Sequence[Samples],
     comparison: Comparison,
     adjusted: tuple[float, float, float],
     *,
@@ -204,7 +214,7 @@ def _judge_one(
     superior = p_superior < rules.alpha
     not_better = comparison.difference.ci[1] <= 0.0
     cost_answer = cost_verdict(cost, superior=superior, not_better=not_better)
-    limits = check_limits(pairs.candidate, rules=rules, targets=targets)
+    limits = check_limits(answered, rules=rules, targets=targets)
     needed = None
     if score_verdict == "hold":
         needed = num_needed(comparison.difference, alpha=rules.alpha / num_candidates)

@@ -59,6 +59,6 @@ def next_command(climb: Climb) -> str:
     if climb.verdict == "promote":
         return f"rung ask {task} TEXT"
     if climb.verdict == "reject":
-        return f"rung repair {task}"
-    most = max((arm.num_examples for arm in climb.arms), default=50)
+        return f"rung report {task} --html report.html"
+    most = max((arm.num_examples for arm in climb.arms if arm.model), default=50)
     return f"rung climb {task} --limit {2 * most}"

@@ -105,7 +105,10 @@ def test_every_answer_is_printed(climb, console_of, width):
 
 @pytest.mark.parametrize(
     ("verdict", "command"),
-    [("hold", "rung climb helpdesk --limit 240"), ("reject", "rung repair helpdesk")],
+    [
+        ("hold", "rung climb helpdesk --limit 240"),
+        ("reject", "rung report helpdesk --html report.html"),
+    ],
 )
 def test_next_command_follows_the_verdict(climb, console_of, verdict, command):
     text = printed(replace(climb, verdict=verdict, promoted=None), console_of(100))

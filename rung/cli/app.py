@@ -1,0 +1,68 @@
+"""The list of verbs. Adding one is a file and a line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rung import __version__
+from rung.cli import (
+    ask,
+    climb,
+    compare,
+    doctor,
+    form,
+    gate,
+    init,
+    models,
+    promote,
+    report,
+    rollback,
+    run,
+    show,
+    tasks,
+)
+
+app = typer.Typer(
+    name="rung",
+    help="Move bounded, repetitive work off frontier models, one proven rung at a time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+VERBS = (
+    doctor.doctor,
+    init.init,
+    tasks.tasks,
+    show.show,
+    climb.climb,
+    run.run,
+    compare.compare,
+    gate.gate,
+    promote.promote,
+    rollback.rollback,
+    ask.ask,
+    form.form,
+    report.report,
+)
+for verb in VERBS:
+    app.command()(verb)
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rung {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Say what rung is; options before a verb."""

@@ -1,0 +1,88 @@
+"""`rung ask NAME TEXT`: the promoted route on one input, or on a file of inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rung.cli.out import AsJson, print_json, say
+from rung.core.errors import ConfigError
+
+_MAX_INPUT_CHARS = 65_536
+
+
+def ask(
+    name: Annotated[str, typer.Argument(help="Task.")],
+    text: Annotated[str, typer.Argument(help="The input.")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", help="JSONL of strings or {'input': …} rows.")
+    ] = None,
+    route: Annotated[str, typer.Option("--route", help="A measured route instead.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Answer by the promoted route, with the probability of every choice.
+
+    A batch (--file) prints one JSON row per input; started again, it repeats no call.
+    """
+    from rung import flow
+
+    if bool(text) == (file is not None):
+        raise ConfigError("rung ask needs an input or --file", hint=f'rung ask {name} "…"')
+    if file is not None:
+        counts: dict[str, int] = {}
+        for found in flow.ask(name, _read(file), route=route):
+            counts[found.status] = counts.get(found.status, 0) + 1
+            print_json(found.to_json())
+        say("rows: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "0"))
+        return
+    found = next(iter(flow.ask(name, [_checked(text, "the input")], route=route)))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _print(found)
+    if found.status == "failed":
+        raise typer.Exit(1)
+
+
+def _print(found: Any) -> None:
+    for field, value in (found.output or {}).items():
+        sure = found.fields.get(field)
+        note = f"   p {sure['p']:.2f}, next {sure['runner_up']!r}" if sure else ""
+        print(f"{field}: {value if isinstance(value, str) else json.dumps(value)}{note}")
+    say(
+        f"{found.status} by {found.route} in {found.latency_ms:.0f} ms, "
+        f"{found.usage.output_tokens} tokens generated{'; ' + found.reason if found.reason else ''}"
+    )
+
+
+def _read(path: Path) -> Iterator[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"reading {path}: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise ConfigError(
+                f"{where}: not JSON", hint="one JSON string or object a line"
+            ) from None
+        text = row.get("input", row.get("text")) if isinstance(row, dict) else row
+        if not isinstance(text, str):
+            raise ConfigError(f"{where}: no input", hint='write {"input": "…"}')
+        yield _checked(text, where)
+
+
+def _checked(text: str, where: str) -> str:
+    if not text.strip():
+        raise ConfigError(f"{where} is empty")
+    if len(text) > _MAX_INPUT_CHARS:
+        raise ConfigError(f"{where} has {len(text)} characters, at most {_MAX_INPUT_CHARS} fit")
+    return text

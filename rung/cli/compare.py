@@ -1,0 +1,51 @@
+"""`rung compare A B`: paired, clustered comparison of two results files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.cli.out import EXIT, AsJson, console, print_json
+from rung.core.errors import GateError
+
+
+def compare(
+    reference: Annotated[Path, typer.Argument(metavar="A", help="Results file of the reference.")],
+    candidate: Annotated[Path, typer.Argument(metavar="B", help="Results file of the candidate.")],
+    margin: Annotated[float, typer.Option("--margin", help="Largest loss allowed, 0 to 1.")] = 0.03,
+    metric: Annotated[str, typer.Option("--metric", help="score or strict.")] = "score",
+    group: Annotated[
+        str, typer.Option("--group", help="Cluster by `group` (default) or `example`.")
+    ] = "group",
+    as_json: AsJson = False,
+) -> None:
+    """Say whether B may replace A: promote, hold or reject, with interval and sample size."""
+    from rung.gate.compare import compare as compare_rows
+    from rung.gate.rows import read_rows
+    from rung.report.table import render_comparison
+
+    if metric not in ("score", "strict"):
+        raise GateError(f"unknown metric {metric!r}", hint="--metric score or --metric strict")
+    if group not in ("group", "example"):
+        raise GateError(f"cannot cluster by {group!r}", hint="--group group or --group example")
+    before, after = read_rows(reference), read_rows(candidate)
+    if group == "example":
+        before = [replace(row, group=row.example) for row in before]
+        after = [replace(row, group=row.example) for row in after]
+    found = compare_rows(
+        before,
+        after,
+        margin=margin,
+        metric="strict" if metric == "strict" else "score",
+        name_a=str(reference),
+        name_b=str(candidate),
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        names = (reference.stem, candidate.stem)
+        render_comparison(found.to_json(), names, console())
+    raise typer.Exit(EXIT[found.verdict])

@@ -1,0 +1,56 @@
+"""`rung gate NAME ROUTE`: judge a measured route on the holdout, or recompute a receipt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.cli.out import EXIT, AsJson, Limit, Seed, print_json, say
+from rung.cli.progress import show_progress
+from rung.core.errors import ConfigError
+
+
+def gate(
+    name: Annotated[str, typer.Argument(help="Task.")] = "",
+    route: Annotated[str, typer.Argument(help="Measured route, by name or hash.")] = "",
+    verify: Annotated[
+        Path | None, typer.Option("--verify", metavar="RECEIPT", help="Recompute a receipt.")
+    ] = None,
+    limit: Limit = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Open the holdout for one route and judge it; or check a receipt with --verify."""
+    if verify is not None:
+        _verify(verify, as_json)
+        return
+    if not name or not route:
+        raise ConfigError("rung gate needs a task and a route", hint="rung gate helpdesk form")
+    from rung import flow
+
+    with show_progress(quiet=as_json) as tell:
+        judged = flow.gate(name, route, limit=limit, seed=seed, tell=tell)
+    if as_json:
+        print_json({**judged.report.to_json(), "receipt": str(judged.receipt_path)})
+    else:
+        print(f"{judged.report.verdict}: {judged.report.reason}")
+        say(f"receipt: {judged.receipt_path}")
+        if judged.report.verdict == "promote":
+            say(f"next: rung promote {name} {route}")
+    raise typer.Exit(EXIT[judged.report.verdict])
+
+
+def _verify(path: Path, as_json: bool) -> None:
+    from rung.gate.receipt import verify_receipt
+
+    differences = verify_receipt(path)
+    if as_json:
+        print_json({"receipt": str(path), "ok": not differences, "differences": differences})
+    else:
+        for line in differences:
+            print(f"differs: {line}")
+        if not differences:
+            print("the verdict recomputes from its rows")
+    raise typer.Exit(1 if differences else 0)

@@ -1,0 +1,44 @@
+"""`rung run NAME --route R`: evaluate one route and write a results file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rung.cli.out import AsJson, Limit, Seed, console, print_json, say
+from rung.cli.progress import show_progress
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="Task.")],
+    route: Annotated[str, typer.Option("--route", help="Route by name or hash, e.g. form.")],
+    split: Annotated[str, typer.Option("--split", help="train or dev.")] = "dev",
+    model: Annotated[str, typer.Option("--model", help="For a route not measured before.")] = "",
+    samples: Annotated[int, typer.Option("--samples", help="Draws per example.")] = 1,
+    limit: Limit = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate one route on dev or train; write a results file that `rung compare` reads."""
+    from rung import flow
+    from rung.engines.catalogue import DEFAULT_MODEL
+    from rung.report.export import arm_json
+    from rung.report.table import render_run
+
+    with show_progress(quiet=as_json) as tell:
+        arm, path = flow.run_route(
+            name,
+            route,
+            split=split,
+            model=model or DEFAULT_MODEL,
+            samples=samples,
+            limit=limit,
+            seed=seed,
+            tell=tell,
+        )
+    if as_json:
+        print_json({**arm_json(arm), "results": str(path)})
+    else:
+        render_run(arm, console())
+        say(f"results file: {path}")

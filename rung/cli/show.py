@@ -1,0 +1,45 @@
+"""`rung show NAME`: a task's contract, splits, form, error costs and routes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rung.cli.out import AsJson, print_json
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Task.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a task: instruction, splits with hashes, form, scoring, error costs, gate, routes."""
+    from rung.flow.show import describe
+
+    about = describe(name)
+    if as_json:
+        print_json(about)
+        return
+    print(f"{about['task']}: {about['title']}\n{about['instruction']}\n")
+    print("splits")
+    for split, (count, digest) in about["splits"].items():
+        print(f"  {split:<8} {count:>7}  sha256 {digest[:16]}")
+    print("form")
+    for slot in about["form"]:
+        print(f"  {slot}")
+    _section("scoring", about["scoring"])
+    _section("error cost", about["error_cost"])
+    _section("gate", about["gate"])
+    print("routes")
+    for route in about["routes"]:
+        serving = "  (in service)" if route["serving"] else ""
+        print(f"  {route['name']:<24} {route['route_hash'][:12]}{serving}")
+    if not about["routes"]:
+        print(f"  none yet: rung climb {name}")
+    print(f"holdout opened {about['num_openings']} times")
+
+
+def _section(title: str, values: dict[str, Any]) -> None:
+    print(title)
+    for key, value in values.items():
+        print(f"  {key}: {value}")

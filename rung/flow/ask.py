@@ -1,0 +1,71 @@
+"""Answer inputs by the route in service, one by one or as a resumable batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rung.core.errors import ConfigError
+from rung.core.records import Status, Usage
+from rung.engines.open import price_of_model
+from rung.engines.prices import cost_usd
+from rung.flow.session import open_session
+from rung.registry import find_route, promoted
+from rung.routes.evaluate import answered
+from rung.tasks.task import Example, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One answer, as `rung ask --json` prints it."""
+
+    output: dict[str, Any] | None
+    status: Status
+    route: str
+    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of each choice: `p` and `margin` (0 to 1) and the `runner_up`."""
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: float = 0.0
+    cost_usd: float = 0.0
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+
+def ask(task: str | Task, texts: Iterable[str], *, route: str = "") -> Iterator[Asked]:
+    """Yield an answer per text, by the promoted route or by a measured one that is named.
+
+    Answers are stored as they come, so a batch that is started again repeats no call.
+    Raises ConfigError when nothing is in service.
+    """
+    with open_session(task) as session:
+        name = session.task.name
+        if route:
+            chosen = find_route(session.store, name, route)
+        elif serving := promoted(session.store, name):
+            chosen = serving.route
+        else:
+            raise ConfigError(
+                f"no route of task {name!r} is in service",
+                hint=f"rung climb {name} promotes one, or name a measured route with --route",
+            )
+        price = price_of_model(chosen.model)
+        for text in texts:
+            example = Example(id="ask", input=text, target={}, group="ask")
+            found, _ = answered(chosen, session.runtime, example)
+            yield Asked(
+                output=found.output if found.status != "failed" else None,
+                status=found.status,
+                route=chosen.name,
+                fields={
+                    path: {"p": d.p, "margin": d.margin, "runner_up": d.runner_up}
+                    for path, d in found.decisions.items()
+                },
+                usage=found.usage,
+                latency_ms=found.latency_ms,
+                cost_usd=cost_usd(price, found.usage, found.latency_ms),
+                reason=found.reason,
+            )

@@ -1,0 +1,133 @@
+"""Gate routes on the holdout, and promote what the gate has passed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rung.core.errors import GateError
+from rung.core.files import write_atomic
+from rung.flow.session import Session, Tell, open_session
+from rung.gate.holdout import open_holdout
+from rung.gate.receipt import make_receipt, save_receipt
+from rung.gate.verdict import GateReport, judge
+from rung.ladder.measure import to_arm
+from rung.ladder.result import Arm
+from rung.registry import find_route, passed, promote_route, promoted, record_verdict
+from rung.routes.route import Route
+from rung.store import RunDir, file_name
+from rung.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the gate said, with the holdout arms behind it."""
+
+    report: GateReport
+    arms: tuple[Arm, ...]
+    receipt: dict[str, Any]
+    receipt_path: Path
+    route: Route | None
+    """The route to promote."""
+
+
+def judge_routes(
+    session: Session,
+    candidates: Sequence[Route],
+    incumbent: Route,
+    *,
+    count: int,
+    seed: int,
+    folder: Path,
+) -> Judged:
+    """Open the holdout for these routes, measure them on it and write the receipt to `folder`."""
+    task = session.task
+    routes = [incumbent, *candidates]
+    opening = open_holdout(task, routes, store=session.store, count=count, seed=seed)
+    everything = (*opening.examples, *opening.rest)
+    priced = task.error_cost is not None
+    arms = [
+        to_arm(
+            route,
+            session.climber.rows(route, opening.examples if route.model else everything, "holdout"),
+            "holdout",
+            priced_errors=priced,
+        )
+        for route in routes
+    ]
+    targets = {example.id: example.target for example in everything}
+    rows = {arm.route: arm.rows for arm in arms}
+    report = judge(
+        {route.name: rows[route.name] for route in candidates},
+        rows[incumbent.name],
+        incumbent_name=incumbent.name,
+        rules=opening.rules,
+        targets=targets,
+        seed=seed,
+    )
+    folder = folder / f"gate-{opening.number}"
+    files = {arm.route: _write(folder, arm) for arm in arms}
+    receipt = make_receipt(
+        report,
+        folder=folder,
+        task=task.name,
+        incumbent=files[incumbent.name],
+        candidates={route.name: files[route.name] for route in candidates},
+        rules=opening.rules,
+        targets=targets,
+        split_sha256=task.split_hashes["holdout"],
+    )
+    save_receipt(folder / "receipt.json", receipt)
+    record_verdict(session.store, task.name, receipt, candidates)
+    chosen = next((route for route in candidates if route.name == report.promoted), None)
+    return Judged(
+        report=report,
+        arms=tuple(arms),
+        receipt=receipt,
+        receipt_path=folder / "receipt.json",
+        route=chosen,
+    )
+
+
+def _write(folder: Path, arm: Arm) -> Path:
+    path = folder / f"{file_name(arm.route)}.jsonl"
+    write_atomic(path, "".join(json.dumps(row.to_json()) + "\n" for row in arm.rows))
+    return path
+
+
+def gate(
+    task: str | Task, route: str, *, limit: int = 0, seed: int = 0, tell: Tell | None = None
+) -> Judged:
+    """Judge one measured route against the route in service, else against the raw model."""
+    with open_session(task, tell) as session:
+        name = session.task.name
+        candidate = find_route(session.store, name, route)
+        serving = promoted(session.store, name)
+        incumbent = serving.route if serving else find_route(session.store, name, "blank")
+        if incumbent.hash == candidate.hash:
+            raise GateError(
+                f"route {route!r} is already the incumbent of task {name!r}",
+                hint=f"gate another route: rung show {name} lists them",
+            )
+        settings = {"candidate": candidate.hash, "incumbent": incumbent.hash}
+        run = RunDir("gate", name, {**settings, "limit": limit, "seed": seed})
+        return judge_routes(
+            session, [candidate], incumbent, count=limit, seed=seed, folder=run.path
+        )
+
+
+def promote(task: str | Task, route: str) -> Route:
+    """Put a route in service that the gate has passed; raises GateError for any other."""
+    with open_session(task) as session:
+        name = session.task.name
+        wanted = find_route(session.store, name, route)
+        if receipt := passed(session.store, name, wanted):
+            promote_route(session.store, name, wanted, receipt)
+            return wanted
+        raise GateError(
+            f"the gate has not passed route {route!r} of task {name!r}",
+            hint=f"rung gate {name} {route}",
+        )

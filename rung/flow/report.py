@@ -1,0 +1,46 @@
+"""Find the last climb of a task and draw it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rung.core import config
+from rung.core.errors import ConfigError
+from rung.forms import compile_form
+from rung.ladder.result import Climb, climb_from_json
+from rung.report.html import write_html
+from rung.tasks.task import Task
+from rung.worlds.catalog import load
+
+
+def last_climb(task: str) -> Climb:
+    """Return the newest finished climb; raises ConfigError when there is none."""
+    name = load(task).name
+    found = sorted(
+        (config.home() / "runs").glob(f"climb-{name}-*/climb.json"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    for path in reversed(found):
+        climb = climb_from_json(json.loads(path.read_text("utf-8")))
+        if climb.task == name:
+            return climb
+    raise ConfigError(f"task {name!r} has no finished climb", hint=f"rung climb {name}")
+
+
+def write_report(climb: Climb, path: Path) -> None:
+    """Write the one-file HTML, with scores by the first choice field of the task."""
+    write_html(climb, path, categories=_categories(climb, load(climb.task)))
+
+
+def _categories(climb: Climb, task: Task) -> dict[str, str]:
+    """Return each example's value of the task's first choice field, dev from the task itself and
+    holdout from what the oracle-free rows know: the gate's receipt."""
+    choices = compile_form(task.schema).choices()
+    if not choices:
+        return {}
+    field = choices[0].path
+    known = {example.id: str(example.target.get(field)) for example in (*task.train, *task.dev)}
+    targets = climb.gate.get("targets", {})
+    known |= {e: str(target[field]) for e, target in targets.items() if field in target}
+    return known

@@ -1,0 +1,77 @@
+"""Evaluate one route on dev or train and write a results file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rung.core.errors import ConfigError, GateError
+from rung.engines.catalogue import DEFAULT_MODEL
+from rung.flow.session import Session, Tell, open_session
+from rung.ladder.climb import draw
+from rung.ladder.floors import floor_routes
+from rung.ladder.measure import to_arm
+from rung.ladder.plan import LADDER
+from rung.ladder.result import Arm
+from rung.ladder.rung import Situation
+from rung.registry import find_route
+from rung.routes.route import Route
+from rung.store import RunDir
+from rung.tasks.task import Task
+
+
+def run_route(
+    task: str | Task,
+    route: str,
+    *,
+    split: str = "dev",
+    model: str = DEFAULT_MODEL,
+    samples: int = 1,
+    limit: int = 0,
+    seed: int = 0,
+    tell: Tell | None = None,
+) -> tuple[Arm, Path]:
+    """Return the arm of one route (by name or hash) and the results file that was written."""
+    if split == "holdout":
+        raise GateError("a run may not read the holdout", hint=f"rung gate {task} {route}")
+    if split not in ("train", "dev"):
+        raise ConfigError(f"unknown split {split!r}", hint="choose train or dev")
+    if not 1 <= samples <= 100:
+        raise ConfigError(f"--samples is {samples}, not from 1 to 100")
+    with open_session(task, tell) as session:
+        chosen = _find(session, route, model, seed)
+        pool = session.task.train if split == "train" else session.task.dev
+        examples = draw(pool, limit or len(pool), seed=seed, name=split)
+        if not examples:
+            raise ConfigError(f"split {split!r} of task {session.task.name!r} is empty")
+        rows = session.climber.rows(chosen, examples, split, samples=samples)
+        settings = {"route": chosen.hash, "split": split, "samples": samples, "limit": limit}
+        run = RunDir("run", session.task.name, {**settings, "seed": seed})
+        path = run.write_rows("results.jsonl", (row.to_json() for row in rows))
+        priced = session.task.error_cost is not None
+        return to_arm(chosen, rows, "dev", priced_errors=priced), path
+
+
+def _find(session: Session, name: str, model: str, seed: int) -> Route:
+    """Return a route measured before, else one that the ladder or the floors propose."""
+    try:
+        return find_route(session.store, session.task.name, name)
+    except ConfigError as unknown:
+        for route in _proposals(session, model, seed):
+            if route.name == name:
+                return route
+        raise unknown
+
+
+def _proposals(session: Session, model: str, seed: int) -> list[Route]:
+    situation = Situation(
+        task=session.task,
+        form=session.runtime.form,
+        artifacts=session.runtime.artifacts,
+        model=model,
+        capabilities=session.runtime.engine(model).capabilities,
+        seed=seed,
+    )
+    return [
+        *floor_routes(situation),
+        *(route for rung in LADDER for route in rung.propose(situation)),
+    ]

@@ -1,0 +1,43 @@
+"""What every flow needs open: the task, the store and the runtime, closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rung.engines.open import open_engine, price_of_model
+from rung.ladder.climb import Climber, Step
+from rung.routes.answer import Runtime
+from rung.store import Store
+from rung.tasks.task import Task
+from rung.worlds.catalog import load
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An open task."""
+
+    task: Task
+    store: Store
+    runtime: Runtime
+    climber: Climber
+
+
+@contextmanager
+def open_session(task: str | Task, tell: Tell | None = None) -> Iterator[Session]:
+    """Open a task by name, folder or record; engines are opened when first used."""
+    loaded = load(task) if isinstance(task, str) else task
+    store = Store()
+    try:
+        with Runtime(loaded, open_engine=open_engine, store=store) as runtime:
+            climber = Climber(
+                runtime=runtime,
+                price_of_model=price_of_model,
+                tell=tell or (lambda step: None),
+            )
+            yield Session(task=loaded, store=store, runtime=runtime, climber=climber)
+    finally:
+        store.close()

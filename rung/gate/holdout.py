@@ -1,0 +1,77 @@
+"""Open a holdout: the only door to it, and every opening is written down first.
+
+Asking the same question of the same holdout again (same routes, same examples) costs nothing: its
+answers are known. Every new question spends: the k-th gets alpha · 6 / (π² k²), so that the
+probability of ever promoting an inferior route over all openings of one holdout stays below alpha
+(a union bound over a convergent series; Foster and Stine 2008 call it alpha spending).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rung.core.errors import GateError
+from rung.ladder.climb import draw
+from rung.routes.route import Route
+from rung.store import Store
+from rung.tasks.holdout import read_holdout
+from rung.tasks.task import Example, GateRules, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An opened holdout: its examples and the rules with this opening's share of alpha."""
+
+    examples: tuple[Example, ...]
+    """The `count` examples that every route answers."""
+    rest: tuple[Example, ...]
+    """The others, which only routes without a model answer, for the hard limits."""
+    number: int
+    """1 for the first question ever asked of this holdout."""
+    rules: GateRules
+
+
+def open_holdout(
+    task: Task, routes: Sequence[Route], *, store: Store, count: int, seed: int
+) -> Opening:
+    """Return the holdout for these routes, `count` examples of it (0: all) for every route, after
+    logging the opening.
+
+    Raises GateError when the holdout was edited since it was locked, or is empty.
+    """
+    examples = read_holdout(task)
+    if not examples:
+        raise GateError(
+            f"task {task.name!r} has no holdout examples", hint="make a task with more examples"
+        )
+    everything = draw(examples, len(examples), seed=seed, name="holdout")
+    drawn = everything[: count or len(everything)]
+    question = {
+        "routes": sorted(route.hash for route in routes),
+        "count": len(drawn),
+        "seed": seed,
+        "instruction": task.instruction,
+    }
+    number = store.record_opening(
+        task=task.name,
+        split_hash=task.split_hashes["holdout"],
+        question=question,
+        detail={**question, "names": sorted(route.name for route in routes)},
+    )
+    alpha = spent_alpha(task.gate.alpha, number)
+    return Opening(
+        examples=tuple(drawn),
+        rest=tuple(everything[len(drawn) :]),
+        number=number,
+        rules=replace(task.gate, alpha=alpha),
+    )
+
+
+def spent_alpha(alpha: float, number: int) -> float:
+    """Return the alpha of the `number`-th opening; the series sums to `alpha` over all openings.
+
+    The first opening gets 61 % of it, so a holdout that is opened once loses little.
+    """
+    return alpha * 6.0 / (math.pi**2 * number**2)

@@ -1,0 +1,25 @@
+"""The append-only log of each task: routes measured, judged, promoted, rolled back."""
+
+from rung.registry.log import (
+    Promotion,
+    find_route,
+    measured,
+    passed,
+    promote_route,
+    promoted,
+    record_candidates,
+    record_verdict,
+    roll_back,
+)
+
+__all__ = [
+    "Promotion",
+    "find_route",
+    "measured",
+    "passed",
+    "promote_route",
+    "promoted",
+    "record_candidates",
+    "record_verdict",
+    "roll_back",
+]

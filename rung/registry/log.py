@@ -1,0 +1,134 @@
+"""Read and extend a task's registry: which route serves, what served before, what was proposed.
+
+A line is never changed. What serves now follows from the log: promotions push, rollbacks pop.
+Whether a route deserves promotion is the gate's business; a receipt is only carried here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rung.core.errors import ConfigError
+from rung.core.hashing import content_hash
+from rung.routes.route import Route
+from rung.store import Store
+
+CANDIDATE, VERDICT, PROMOTE, ROLL_BACK = "candidate", "verdict", "promote", "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A route in service, with the receipt that put it there."""
+
+    route: Route
+    since: str
+    receipt: dict[str, Any]
+
+
+def record_candidates(store: Store, task: str, routes: Iterable[Route]) -> None:
+    """Log routes that a climb measured, so that they can be run and asked by name later."""
+    known = {entry.route_hash for entry in store.registry(task) if entry.action == CANDIDATE}
+    for route in routes:
+        if route.hash not in known:
+            store.append_registry(
+                task=task, action=CANDIDATE, route_hash=route.hash, payload=route.to_json()
+            )
+
+
+def record_verdict(
+    store: Store, task: str, receipt: dict[str, Any], candidates: Iterable[Route]
+) -> None:
+    """Log a gate receipt with the hashes of the routes it judged."""
+    hashes = {route.name: route.hash for route in candidates}
+    store.append_registry(
+        task=task,
+        action=VERDICT,
+        route_hash=content_hash(receipt),
+        payload={"receipt": receipt, "routes": hashes},
+    )
+
+
+def passed(store: Store, task: str, route: Route) -> dict[str, Any] | None:
+    """Return the latest receipt in which the gate said promote to this route, or None."""
+    for entry in reversed(store.registry(task)):
+        if entry.action == VERDICT:
+            verdicts = entry.payload["receipt"]["report"]["candidates"]
+            names = [item["name"] for item in verdicts if item["verdict"] == PROMOTE]
+            if route.hash in (entry.payload["routes"][name] for name in names):
+                return dict(entry.payload["receipt"])
+    return None
+
+
+def promote_route(
+    store: Store, task: str, route: Route, receipt: dict[str, Any], *, run: str = ""
+) -> bool:
+    """Put a route in service; return False when it is in service already.
+
+    `run` names the climb that did it.
+    """
+    now = promoted(store, task)
+    if now is not None and now.route.hash == route.hash:
+        return False
+    payload = {"route": route.to_json(), "receipt": receipt, "run": run}
+    store.append_registry(task=task, action=PROMOTE, route_hash=route.hash, payload=payload)
+    return True
+
+
+def roll_back(store: Store, task: str, *, reason: str = "") -> Promotion | None:
+    """Take the route in service back; return what serves now, None for nothing.
+
+    Raises ConfigError when nothing is in service.
+    """
+    now = promoted(store, task)
+    if now is None:
+        raise ConfigError(
+            f"no route of task {task!r} is in service", hint=f"rung climb {task} promotes one"
+        )
+    store.append_registry(
+        task=task, action=ROLL_BACK, route_hash=now.route.hash, payload={"reason": reason}
+    )
+    return promoted(store, task)
+
+
+def promoted(store: Store, task: str, *, except_by: str = "") -> Promotion | None:
+    """Return the route in service, or None.
+
+    `except_by` leaves out what one climb promoted: its incumbent when it is started again.
+    """
+    stack: list[Promotion] = []
+    for entry in store.registry(task):
+        if entry.action == PROMOTE and (not except_by or entry.payload["run"] != except_by):
+            route = Route.from_json(entry.payload["route"])
+            stack.append(
+                Promotion(route=route, since=entry.created, receipt=entry.payload["receipt"])
+            )
+        elif entry.action == ROLL_BACK and stack:
+            stack.pop()
+    return stack[-1] if stack else None
+
+
+def measured(store: Store, task: str) -> list[Route]:
+    """Return every route a climb has measured, oldest first."""
+    entries = store.registry(task)
+    return [Route.from_json(entry.payload) for entry in entries if entry.action == CANDIDATE]
+
+
+def find_route(store: Store, task: str, name: str) -> Route:
+    """Return the latest measured route by name, or by the first 6 or more digits of its hash.
+
+    Raises ConfigError listing what there is.
+    """
+    routes = measured(store, task)
+    for route in routes:
+        if len(name) >= 6 and route.hash.startswith(name):
+            return route
+    found = {route.name: route for route in routes}
+    if name not in found:
+        names = ", ".join(sorted(found)) or "none yet"
+        raise ConfigError(
+            f"task {task!r} has no measured route {name!r} (there are: {names})",
+            hint=f"rung climb {task} measures routes",
+        )
+    return found[name]

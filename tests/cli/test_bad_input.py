@@ -1,0 +1,133 @@
+"""A user's mistake gets one clear line, a next step, exit code 2 and no traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "object"]
+
+
+def refused(done, *parts: str) -> None:  # type: ignore[no-untyped-def]
+    assert done.code == 2, (done.code, done.err)
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    lines = done.err.strip().splitlines()
+    told = [line for line in lines if not line.startswith("probe ")]
+    assert told[0].startswith("error: ")
+    assert len(told) <= 2
+    for part in parts:
+        assert part in done.err, done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "parts"),
+    [
+        ("text,label\na,x\nb,y\n", ["--input", "txt"], ["txt", "text"]),
+        ("text,label\na,x\nb,y\n", ["--input", "text", "--target", "lbl"], ["lbl", "label"]),
+        ("", ["--input", "text", "--target", "label"], ["empty"]),
+        ("text,label\n", ["--input", "text", "--target", "label"], ["no rows"]),
+        ("text,label\na,x\nb,x\nc,x\n", ["--input", "text", "--target", "label"], ["'x'"]),
+    ],
+    ids=["missing input", "missing target", "empty file", "header only", "one label"],
+)
+def test_init_refuses_unusable_files(rung_command, tmp_path: Path, content, arguments, parts):  # type: ignore[no-untyped-def]
+    path = tmp_path / "data.csv"
+    path.write_text(content, "utf-8")
+    refused(rung_command("init", "thing", "--from", path, *arguments), *parts)
+
+
+def test_init_refuses_a_missing_file_and_bad_names(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
+    refused(rung_command("init", "x", "--from", tmp_path / "no.csv"), "no.csv")
+    path = tmp_path / "data.csv"
+    path.write_text("text,label\na,x\nb,y\n", "utf-8")
+    refused(rung_command("init", "../x", "--from", path), "../x")
+
+
+def test_init_refuses_a_name_that_exists(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    refused(rung_command("init", mail, "--from", tmp_path / "mail.csv"), "exists", "another name")
+
+
+def test_unknown_task_lists_the_known_ones(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    for verb in (["climb", "mial"], ["show", "mial"], ["ask", "mial", "hi"], ["report", "mial"]):
+        refused(rung_command(*verb), "mial", "mail", "helpdesk")
+
+
+def test_a_schema_no_form_can_express_names_keyword_and_path(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "object", "properties": {"b": {"not": {"const": 1}}}}},
+    }
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(schema), "utf-8")
+    refused(rung_command("form", path), "a.b", "not")
+
+
+def test_unknown_model_engine_rung_route_and_split(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    refused(rung_command("climb", mail, "--model", "smolm2"), "smolm2", "smollm2-135m")
+    refused(rung_command("climb", mail, "--model", "http:nowhere"), "nowhere", "engines.toml")
+    refused(rung_command("climb", mail, "--rungs", "from", "--model", "fake:w"), "from", "form")
+    refused(
+        rung_command("run", mail, "--route", "nope", "--model", "fake:w"), "'nope'", "rung climb"
+    )
+    refused(
+        rung_command("run", mail, "--route", "head", "--split", "holdout", "--model", "fake:w"),
+        "holdout",
+        "rung gate",
+    )
+
+
+def test_offline_without_the_model_says_how_to_get_it(rung_command, mail: str, no_models: Path):  # type: ignore[no-untyped-def]
+    pytest.importorskip("xllamacpp")
+    refused(rung_command("climb", mail), "RUNG_OFFLINE", "smollm2-135m")
+
+
+def test_a_corrupt_model_is_named(rung_command, mail: str, no_models: Path):  # type: ignore[no-untyped-def]
+    pytest.importorskip("xllamacpp")
+    (no_models / "smollm2-135m.gguf").write_bytes(b"not a model")
+    refused(rung_command("climb", mail), "smollm2-135m.gguf", "--force")
+
+
+def test_an_unreachable_server_is_named(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    refused(rung_command("climb", mail, "--model", "http:m@http://127.0.0.1:9/v1"), "127.0.0.1:9")
+
+
+def test_an_edited_holdout_is_refused(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    path = tmp_path / "rung" / "tasks" / mail / "examples.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    next(row for row in rows if row["split"] == "holdout")["input"] += " edited"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    refused(rung_command("climb", mail, "--model", "fake:w"), "hash", "examples.jsonl")
+
+
+def test_asking_before_anything_serves(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    refused(rung_command("ask", mail, "hello"), "no route", f"rung climb {mail}")
+    refused(rung_command("rollback", mail), "no route")
+    refused(rung_command("report", mail), "no finished climb")
+    refused(rung_command("ask", mail), "--file")
+
+
+def test_comparing_files_that_do_not_match(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    a.write_text('{"example": "1", "score": 1.0}\n', "utf-8")
+    b.write_text('{"example": "2", "score": 1.0}\n', "utf-8")
+    refused(rung_command("compare", a, b), "b.jsonl lacks", "'1'")
+    refused(rung_command("compare", a, tmp_path / "no.jsonl"), "no.jsonl")
+    b.write_text("{oops\n", "utf-8")
+    refused(rung_command("compare", a, b), "b.jsonl", "line 1")
+    refused(rung_command("compare", a, a, "--margin", "3"), "3")
+
+
+def test_a_budget_below_the_estimate_is_refused(rung_command, mail: str, monkeypatch):  # type: ignore[no-untyped-def]
+    from rung.engines.prices import price_of
+    from rung.flow import session
+
+    monkeypatch.setattr(session, "price_of_model", lambda model: price_of("frontier"))
+    refused(
+        rung_command("climb", mail, "--model", "fake:w", "--budget-usd", "0.0001"),
+        "budget is $0.0001",
+        "--limit",
+    )

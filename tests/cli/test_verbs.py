@@ -1,0 +1,164 @@
+"""Every verb once, with the JSON and exit codes that people script against."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+CLIMB_KEYS = {"task", "routes", "verdict", "promoted", "reason", "saving"}
+ROUTE_KEYS = {
+    "route",
+    "rung",
+    "model",
+    "split",
+    "num_examples",
+    "num_groups",
+    "score",
+    "score_sd",
+    "score_ci",
+    "strict",
+    "strict_ci",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "prompt_tokens",
+    "output_tokens",
+    "cost_usd",
+    "cost_per_point",
+    "cpao_usd",
+}
+ASK_KEYS = {
+    "output",
+    "status",
+    "route",
+    "fields",
+    "usage",
+    "latency_ms",
+    "cost_usd",
+    "reason",
+}
+COMPARE_KEYS = {
+    "n",
+    "num_groups",
+    "diff",
+    "ci",
+    "p_value",
+    "discordant",
+    "mcnemar_p",
+    "margin",
+    "verdict",
+    "num_needed",
+}
+ROW_KEYS = {
+    "example",
+    "group",
+    "sample",
+    "score",
+    "strict",
+    "output",
+    "usage",
+    "latency_ms",
+    "cost_usd",
+    "error",
+}
+
+
+def climbed(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    return rung_command("climb", mail, "--model", "fake:w", "--limit", "40", "--json")
+
+
+def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    done = climbed(rung_command, mail)
+    assert done.code == 0, done.err
+    climb = json.loads(done.out)
+    assert set(climb) >= CLIMB_KEYS
+    assert all(set(route) >= ROUTE_KEYS for route in climb["routes"])
+    assert (climb["verdict"], climb["promoted"]) == ("promote", "head")
+
+    asked = rung_command("ask", mail, "the courier lost my parcel", "--json")
+    assert set(json.loads(asked.out)) == ASK_KEYS
+    assert json.loads(asked.out)["output"] == {"label": "shipping"}
+    plain = rung_command("ask", mail, "the courier lost my parcel")
+    assert plain.out.startswith("label: shipping   p ")
+
+    batch = tmp_path / "in.jsonl"
+    batch.write_text('{"input": "my card was charged"}\n"login error"\n\n', "utf-8")
+    rows = [
+        json.loads(line) for line in rung_command("ask", mail, "--file", batch).out.splitlines()
+    ]
+    assert [row["output"]["label"] for row in rows] == ["billing", "technical"]
+
+    page = tmp_path / "report.html"
+    assert rung_command("report", mail, "--html", page).code == 0
+    assert "<svg" in page.read_text("utf-8")
+    assert "head" in rung_command("report", mail).out
+
+    shown = json.loads(rung_command("show", mail, "--json").out)
+    assert [r["name"] for r in shown["routes"] if r["serving"]] == ["head"]
+    assert shown["num_openings"] == 1
+
+    receipt = next(Path(climb["run_dir"]).glob("gate-*/receipt.json"))
+    assert rung_command("gate", "--verify", receipt).code == 0
+    receipt.write_text(receipt.read_text("utf-8").replace('"promote"', '"reject"', 1), "utf-8")
+    assert rung_command("gate", "--verify", receipt).code == 1
+
+    refused = rung_command("promote", mail, "form")
+    assert refused.code == 2
+    assert "rung gate" in refused.err
+    judged = rung_command("gate", mail, "form", "--json")
+    assert json.loads(judged.out)["verdict"] in ("hold", "reject")
+    assert judged.code == {"hold": 3, "reject": 4}[json.loads(judged.out)["verdict"]]
+
+    assert json.loads(rung_command("rollback", mail, "--json").out)["route"] is None
+    assert rung_command("promote", mail, "head").code == 0
+    assert rung_command("ask", mail, "login error").code == 0
+
+
+def test_run_and_compare(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    files = []
+    for route in ("majority", "head"):
+        done = rung_command("run", mail, "--route", route, "--model", "fake:w", "--json")
+        assert done.code == 0, done.err
+        files.append(Path(json.loads(done.out)["results"]))
+    assert all(
+        set(json.loads(line)) >= ROW_KEYS for line in files[0].read_text("utf-8").splitlines()
+    )
+    done = rung_command("compare", *files, "--json")
+    found = json.loads(done.out)
+    assert set(found) == COMPARE_KEYS
+    assert (done.code, found["verdict"]) == (0, "promote")
+    assert rung_command("compare", files[1], files[0]).code == 4
+    same = rung_command("compare", files[0], files[0], "--margin", "0.01", "--group", "example")
+    assert same.code == 3
+
+
+def test_dry_run_prints_the_estimate_and_stops(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    done = rung_command("climb", mail, "--model", "fake:w", "--dry-run", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["num_calls"] > 0
+    assert rung_command("ask", mail, "hello").code == 2
+
+
+def test_tasks_models_doctor_and_version(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    rows = [json.loads(line) for line in rung_command("tasks", "--json").out.splitlines()]
+    assert {row["task"] for row in rows} == {"mail", "helpdesk"}
+    assert "smollm2-135m" in rung_command("models").out
+    doctor = json.loads(rung_command("doctor", "--json").out)
+    assert {check["name"] for check in doctor["checks"]} >= {"python", "home", "llama", "model"}
+    assert rung_command("--version").out.startswith("rung 0.")
+
+
+def test_form_shows_and_checks(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
+    schema = {
+        "type": "object",
+        "properties": {"kind": {"enum": ["a", "b"]}, "note": {"type": "string", "maxLength": 9}},
+        "required": ["kind", "note"],
+    }
+    path, answer = tmp_path / "schema.json", tmp_path / "answer.json"
+    path.write_text(json.dumps(schema), "utf-8")
+    shown = rung_command("form", path).out
+    assert "choose" in shown
+    assert "generate" in shown
+    answer.write_text('{"kind": "a", "note": "short"}', "utf-8")
+    assert rung_command("form", path, "--check", answer).code == 0
+    answer.write_text('{"kind": "c", "note": "short"}', "utf-8")
+    assert rung_command("form", path, "--check", answer).code == 1

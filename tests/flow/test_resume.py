@@ -1,0 +1,94 @@
+"""kill -9 in the middle of a climb, then again: no answer is made twice, the table is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import tickets
+
+MOST_CALLS_OF_AN_ANSWER = 2
+DRIVER = """
+import json, sys, time
+sys.path.insert(0, {tests!r})
+import tickets
+from rung.flow import session
+from rung.flow.climb import Options, climb
+from rung.report.export import climb_json
+from rung.tasks.folder import tasks_home
+
+log = open({log!r}, "a", buffering=1)
+
+def slow(request):
+    time.sleep(0.004)
+    shape = "choice" if request.choices else "schema" if request.schema else "text"
+    log.write(json.dumps([shape, request.prefix, request.messages[-1].content]) + "\\n")
+    return tickets.weak_model(request)
+
+def open_slow(model):
+    engine = tickets.open_weak(model)
+    engine._script = slow
+    return engine
+
+session.open_engine = open_slow
+import rung
+if not (tasks_home() / "mail").exists():
+    rung.init("mail", {csv!r}, input="text", target="label")
+print(json.dumps(climb_json(climb("mail", Options(models=("fake:weak",), limit=30)))))
+"""
+
+
+def start(folder: Path, log: Path, csv: Path) -> subprocess.Popen[str]:
+    tests = str(Path(__file__).parents[1])
+    code = DRIVER.format(tests=tests, log=str(log), csv=str(csv))
+    environment = {**os.environ, "RUNG_HOME": str(folder), "RUNG_OFFLINE": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def calls(log: Path) -> list[str]:
+    return log.read_text("utf-8").splitlines() if log.exists() else []
+
+
+def timeless(output: str) -> dict[str, object]:
+    found = json.loads(output)
+    return {key: found[key] for key in ("routes", "verdict", "promoted", "reason", "saving")}
+
+
+def scores(output: str) -> list[tuple[str, str, float]]:
+    return [(r["route"], r["split"], r["score"]) for r in json.loads(output)["routes"]]
+
+
+def test_a_killed_climb_goes_on_where_it_was(tmp_path: Path) -> None:
+    csv = tickets.write_csv(tmp_path / "mail.csv")
+    log = tmp_path / "calls.jsonl"
+    first = start(tmp_path / "home", log, csv)
+    deadline = time.monotonic() + 60
+    while len(calls(log)) < 60 and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert first.poll() is None, "the climb ended before it could be killed"
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    killed_at = len(calls(log))
+
+    second = start(tmp_path / "home", log, csv)
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 0
+    made = calls(log)
+    assert len(made) > killed_at
+    whole_log = tmp_path / "whole.jsonl"
+    whole, _ = start(tmp_path / "another-home", whole_log, csv).communicate(timeout=120)
+    # the answer under way when the process died is asked again; nothing else is
+    assert 0 <= len(made) - len(calls(whole_log)) <= MOST_CALLS_OF_AN_ANSWER
+    assert scores(output) == scores(whole)
+
+    third = start(tmp_path / "home", log, csv)
+    again, _ = third.communicate(timeout=120)
+    assert timeless(again) == timeless(output)
+    assert calls(log) == made

@@ -1,0 +1,59 @@
+"""Opening a holdout: logged, counted once a question, and paid for in alpha."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tickets
+from rung.core.errors import GateError
+from rung.gate.holdout import open_holdout, spent_alpha
+from rung.routes.route import Route
+from rung.store import Store
+from rung.tasks.importer import init_task
+from rung.tasks.task import Task
+from rung.worlds.catalog import load
+
+A = Route(name="a", rung="form", output="form")
+B = Route(name="b", rung="json", output="json")
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=120)
+    return init_task("mail", csv, input_column="text", target_columns=["label"]).task
+
+
+def test_the_alphas_of_all_openings_stay_below_alpha() -> None:
+    assert sum(spent_alpha(0.05, k) for k in range(1, 10_000)) == pytest.approx(0.05, abs=1e-5)
+    assert spent_alpha(0.05, 1) == pytest.approx(0.0304, abs=1e-4)
+
+
+def test_the_same_question_is_one_opening(task: Task) -> None:
+    store = Store()
+    first = open_holdout(task, [A, B], store=store, count=20, seed=0)
+    again = open_holdout(task, [B, A], store=store, count=20, seed=0)
+    assert (first.number, again.number) == (1, 1)
+    assert first.examples == again.examples
+    assert len(first.examples) == 20
+    another = open_holdout(task, [A], store=store, count=20, seed=0)
+    assert another.number == 2
+    assert another.rules.alpha < first.rules.alpha
+    assert len(store.openings(task.split_hashes["holdout"])) == 2
+    store.close()
+
+
+def test_an_edited_holdout_is_refused(task: Task) -> None:
+    path = task.path / "examples.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    spoilt = next(r for r in rows if r["split"] == "holdout")
+    spoilt["target"]["label"] = "billing" if spoilt["target"]["label"] != "billing" else "shipping"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    store = Store()
+    with pytest.raises(GateError, match="hash"):
+        open_holdout(task, [A], store=store, count=0, seed=0)
+    with pytest.raises(GateError, match="hash"):
+        load("mail")
+    store.close()

@@ -1,0 +1,69 @@
+"""What serves follows from the log."""
+
+from __future__ import annotations
+
+import pytest
+
+from rung.core.errors import ConfigError
+from rung.registry import (
+    find_route,
+    passed,
+    promote_route,
+    promoted,
+    record_candidates,
+    record_verdict,
+    roll_back,
+)
+from rung.routes.route import Route
+from rung.store import Store
+
+A = Route(name="a", rung="form", output="form")
+B = Route(name="b", rung="head", output="head", head="0" * 64)
+
+
+def test_promotions_push_and_rollbacks_pop() -> None:
+    store = Store()
+    assert promoted(store, "t") is None
+    assert promote_route(store, "t", A, {"n": 1})
+    assert promote_route(store, "t", B, {"n": 2})
+    assert not promote_route(store, "t", B, {"n": 3})
+    serving = promoted(store, "t")
+    assert serving is not None
+    assert (serving.route, serving.receipt) == (B, {"n": 2})
+    back = roll_back(store, "t", reason="worse")
+    assert back is not None and back.route == A
+    assert roll_back(store, "t") is None
+    with pytest.raises(ConfigError, match="no route of task 't' is in service"):
+        roll_back(store, "t")
+    assert [entry.action for entry in store.registry("t")] == ["promote"] * 2 + ["rollback"] * 2
+    assert promoted(store, "another") is None
+    store.close()
+
+
+def test_routes_are_found_by_name_and_hash() -> None:
+    store = Store()
+    record_candidates(store, "t", [A, B])
+    record_candidates(store, "t", [A])
+    assert find_route(store, "t", "a") == A
+    assert find_route(store, "t", B.hash[:8]) == B
+    with pytest.raises(ConfigError, match=r"'zzz' \(there are: a, b\)"):
+        find_route(store, "t", "zzz")
+    store.close()
+
+
+def test_only_a_promote_verdict_passes() -> None:
+    store = Store()
+    verdicts = [{"name": "a", "verdict": "hold"}, {"name": "b", "verdict": "promote"}]
+    record_verdict(store, "t", {"report": {"candidates": verdicts}}, [A, B])
+    assert passed(store, "t", A) is None
+    assert passed(store, "t", B) is not None
+    store.close()
+
+
+def test_a_route_survives_json_and_names_do_not_count() -> None:
+    assert Route.from_json(B.to_json()) == B
+    other = Route.from_json({**B.to_json(), "name": "another"})
+    assert other.hash == B.hash
+    assert A.hash != B.hash
+    with pytest.raises(ConfigError, match="unknown fields"):
+        Route.from_json({**B.to_json(), "colour": "red"})

@@ -1,0 +1,68 @@
+"""What the docs say exists, exists: verbs, folders, rungs, commands of the README."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+
+from rung import __version__
+from rung.cli.app import app
+from rung.ladder.plan import LADDER
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def verbs() -> set[str]:
+    group = typer.main.get_command(app)
+    return set(group.commands)  # type: ignore[attr-defined]
+
+
+def test_every_verb_is_documented() -> None:
+    assert set(re.findall(r"^## `rung (\w+)`", CLI, re.MULTILINE)) == verbs()
+
+
+def test_every_command_in_the_docs_is_a_verb() -> None:
+    used = re.findall(r"\brung ([a-z]+)(?= |`|$)", README + CLI, re.MULTILINE)
+    spoken = {"is", "moves", "on", "to", "import"}
+    assert {word for word in used if word not in spoken} <= verbs()
+
+
+def test_the_readme_has_its_two_commands_and_stays_short() -> None:
+    assert "pip install -e '.[local]' && rung climb helpdesk" in README
+    assert "pip install -e '.[test]' && pytest" in README
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_rung_is_in_the_readme() -> None:
+    missing = [rung.name for rung in LADDER if f"`{rung.name}`" not in README]
+    assert not missing
+
+
+def test_the_folder_table_is_the_folders() -> None:
+    listed = re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE, re.MULTILINE)
+    assert set(listed) == {p.parent.name for p in (ROOT / "rung").glob("*/__init__.py")}
+
+
+def test_links_between_docs_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_the_version_is_one() -> None:
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_no_machine_paths_or_hosts_in_tracked_text() -> None:
+    strays = [
+        str(path.relative_to(ROOT))
+        for folder in ("rung", "docs", "bench")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".md", ".toml") and "/work/" in path.read_text("utf-8")
+    ]
+    assert not strays

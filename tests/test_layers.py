@@ -1,0 +1,115 @@
+"""The folder order of docs/architecture.md is the import order; some imports have one home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "rung"
+ORDER = (
+    "core", "stats", "store", "engines", "forms", "tasks", "worlds", "routes", "ladder",
+    "gate", "registry", "report", "flow", "cli",
+)  # fmt: skip
+HOMES = {
+    "torch": (),
+    "starlette": (),
+    "sqlalchemy": ("store",),
+    "aiohttp": ("engines",),
+    "xllamacpp": (),
+    "llguidance": ("engines", "forms"),
+    "pickle": (),
+}
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def stage_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0] if path.parent != ROOT else ""
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_folder_has_a_place() -> None:
+    folders = {p.parent.name for p in ROOT.glob("*/__init__.py")}
+    assert folders == set(ORDER)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_up(path: Path) -> None:
+    stage = stage_of(path)
+    if not stage:
+        return
+    allowed = set(ORDER[: ORDER.index(stage) + 1])
+    used = {name.split(".")[1] for name in imported(path) if name.startswith("rung.")}
+    assert (used & set(ORDER)) <= allowed
+
+
+def test_heavy_and_unsafe_imports_stay_at_home() -> None:
+    strays = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules()
+        for name in {full.split(".")[0] for full in imported(path)}
+        if name in HOMES and stage_of(path) not in HOMES[name]
+    ]
+    assert not strays
+
+
+def test_only_the_gate_opens_the_holdout() -> None:
+    users = {stage_of(path) for path in modules() if "rung.tasks.holdout" in set(imported(path))}
+    assert users == {"gate"}
+
+
+def test_only_core_config_reads_the_environment() -> None:
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    ]
+    assert set(readers) == {"core/config.py"}
+
+
+def test_the_command_line_starts_light() -> None:
+    heavy = [
+        "numpy",
+        "scipy",
+        "sklearn",
+        "sqlalchemy",
+        "alembic",
+        "aiohttp",
+        "jinja2",
+        "pydantic",
+        "jsonschema",
+        "rich",
+    ]
+    code = f"import sys, rung, rung.cli.app; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_stay_readable() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}: {count} lines"
+        for path in modules()
+        if (count := len(path.read_text("utf-8").splitlines())) > 400
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_says_what_it_owns(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
