@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "ask", "climb", "init", "load"]
+__all__ = ["Options", "__version__", "ask", "climb", "init", "load"]
 
 
 def __getattr__(name: str) -> Any:

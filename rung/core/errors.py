@@ -49,12 +49,16 @@ class EngineError(RungError):
     """A model or server that cannot answer.
 
     `retryable` is true for outages that may pass (time-out, 429, 5xx) and false for
-    set-up mistakes (wrong key, unknown model, corrupt file).
+    set-up mistakes (wrong key, unknown model, corrupt file). `of_input` is true when this one
+    input is at fault (it does not fit the context): other inputs may still be answered.
     """
 
-    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", retryable: bool = False, of_input: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
+        self.of_input = of_input
 
 
 class FormError(RungError):

@@ -38,6 +38,8 @@ def status_error(
         return EngineError(f"{asked}: the account has no quota left ({status}): {said}")
     if is_transient(status):
         return EngineError(f"{asked}: it answered {status}: {said}", retryable=True)
+    if code == "context_length_exceeded" or "context length" in said.lower():
+        return EngineError(f"{asked}: the input is too long: {said}", of_input=True)
     return EngineError(
         f"{asked}: it refused the request ({status}): {said}",
         hint=f"if it names a field it does not take, list that under omit in {endpoints_path()}",

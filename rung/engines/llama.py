@@ -134,6 +134,7 @@ class LlamaEngine:
             raise EngineError(
                 f"the request needs {needed} tokens, the context has {self._api.context_tokens}",
                 hint="shorten the input or use fewer examples",
+                of_input=True,
             )
 
     def _write(self, request: Request, plan: _Plan, start: float) -> Completion:

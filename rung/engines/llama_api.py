@@ -280,7 +280,7 @@ class LlamaModel:
         batch.n_tokens = len(tokens)
         code = self._lib.llama_decode(self._context, batch)
         if code == 1:
-            raise EngineError(f"the context of {self.context_tokens} tokens is full")
+            raise EngineError(f"the context of {self.context_tokens} tokens is full", of_input=True)
         if code != 0:
             raise EngineError(f"llama.cpp could not evaluate a batch: code {code}")
         out = np.empty((len(wanted), self.num_vocab), dtype=np.float32)

@@ -10,13 +10,15 @@ A catalogue model that is not here yet is pulled first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from rung.core.errors import EngineError
+from rung.core.errors import ConfigError, EngineError
 from rung.engines.base import Engine
-from rung.engines.endpoints import endpoint_of
+from rung.engines.endpoints import endpoint_of, endpoints_path
 from rung.engines.prices import Price, price_of
 
 LOCAL_PRICE = "local-2core"
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -> Engine:
@@ -40,7 +42,18 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
 
 
 def price_of_model(model: str) -> Price:
-    """Return the price row of a model: its endpoint's own, else this machine's."""
-    if model.startswith("http:"):
-        return price_of(endpoint_of(model).price)
-    return price_of(LOCAL_PRICE)
+    """Return the price row of a model: its endpoint's own; this machine's when it runs here.
+
+    Raises ConfigError for a remote endpoint without a price: an unpriced route would look free.
+    """
+    if not model.startswith("http:"):
+        return price_of(LOCAL_PRICE)
+    endpoint = endpoint_of(model)
+    if endpoint.price:
+        return price_of(endpoint.price)
+    if urlsplit(endpoint.base_url).hostname in _HERE:
+        return price_of(LOCAL_PRICE)
+    raise ConfigError(
+        f"{model} has no price",
+        hint=f'add price = "frontier" (or a row of your own) to its table in {endpoints_path()}',
+    )

@@ -6,10 +6,21 @@ ladder itself must not import. It decides nothing: every decision belongs to the
 """
 
 from rung.flow.ask import Asked, ask
-from rung.flow.climb import climb, plan
+from rung.flow.climb import Options, climb, plan
 from rung.flow.decide import gate, promote
 from rung.flow.make import init
 from rung.flow.run import run_route
 from rung.worlds.catalog import load
 
-__all__ = ["Asked", "ask", "climb", "gate", "init", "load", "plan", "promote", "run_route"]
+__all__ = [
+    "Asked",
+    "Options",
+    "ask",
+    "climb",
+    "gate",
+    "init",
+    "load",
+    "plan",
+    "promote",
+    "run_route",
+]

@@ -124,7 +124,9 @@ def _propose(rungs: Sequence[Rung], situations: Sequence[Situation]) -> list[Pro
             for route in rung.propose(situation):
                 if len(situations) > 1 and route.model:
                     route = replace(route, name=f"{route.name}@{route.model}")
-                proposed.setdefault(route.hash, Proposed(route=route, stoppable=rung.stoppable))
+                proposed.setdefault(
+                    route.hash, Proposed(route=route, min_before_stop=rung.min_before_stop)
+                )
     return list(proposed.values())
 
 
@@ -158,7 +160,7 @@ def _plan(
 ) -> Plan:
     dev = draw(session.task.dev, len(session.task.dev), seed=options.seed, name="dev")
     routes = {item.route.hash: item for item in proposed}
-    routes.setdefault(incumbent.hash, Proposed(route=incumbent, stoppable=False))
+    routes.setdefault(incumbent.hash, Proposed(route=incumbent, min_before_stop=0))
     estimates = session.climber.probe(list(routes.values()), dev, incumbent=incumbent)
     most = sys.maxsize if options.limit else session.task.default_limit or sys.maxsize
     return plan_climb(

@@ -12,5 +12,5 @@ def propose(situation: Situation) -> tuple[Route, ...]:
 
 
 RUNG = Rung(
-    name="blank", about="an ordinary prompt and a blank page", propose=propose, stoppable=False
+    name="blank", about="an ordinary prompt and a blank page", propose=propose, min_before_stop=30
 )

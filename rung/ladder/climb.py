@@ -28,7 +28,6 @@ from rung.stats.sequential import bounded_mean_sequence
 from rung.tasks.task import Example
 
 NUM_PROBES = 2
-MIN_BEFORE_STOP = 8
 STOP_ALPHA = 0.05
 MAX_CANDIDATES = 3
 
@@ -50,10 +49,10 @@ Tell = Callable[[Step], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A route on its way up, with whether it may be stopped early."""
+    """A route on its way up, and how many examples it answers before it may be stopped."""
 
     route: Route
-    stoppable: bool
+    min_before_stop: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +141,14 @@ class Climber:
     def _run(
         self, item: Proposed, examples: Sequence[Example], leader: Arm | None, *, num_routes: int
     ) -> tuple[list[Row], str]:
-        if leader is None or not item.stoppable:
+        if leader is None:
             return self.rows(item.route, examples, "dev"), ""
         margin = self.runtime.task.gate.margin
         best = {row.example: row.score for row in leader.rows}
         rows: list[Row] = []
         for i, example in enumerate(examples):
             rows += self.rows(item.route, [example], "dev", done=i, total=len(examples))
-            if len(rows) < MIN_BEFORE_STOP or len(rows) == len(examples):
+            if len(rows) < item.min_before_stop or len(rows) == len(examples):
                 continue
             _, high = bounded_mean_sequence(
                 group_differences(rows, best), -1.0, 1.0, STOP_ALPHA / num_routes

@@ -19,4 +19,6 @@ def propose(situation: Situation) -> tuple[Route, ...]:
     return (plain, calibrated)
 
 
-RUNG = Rung(name="form", about="a form instead of a blank page", propose=propose, stoppable=False)
+RUNG = Rung(
+    name="form", about="a form instead of a blank page", propose=propose, min_before_stop=30
+)

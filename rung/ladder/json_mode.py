@@ -14,5 +14,5 @@ def propose(situation: Situation) -> tuple[Route, ...]:
 
 
 RUNG = Rung(
-    name="json", about="the engine's own JSON-schema mode", propose=propose, stoppable=False
+    name="json", about="the engine's own JSON-schema mode", propose=propose, min_before_stop=30
 )

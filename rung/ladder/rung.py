@@ -48,6 +48,6 @@ class Rung:
     about: str
     propose: Callable[[Situation], tuple[Route, ...]]
     uses_model: bool = True
-    stoppable: bool = True
-    """Whether its routes may be stopped early as hopeless; the arms that the report's questions
-    compare are always measured to the end."""
+    min_before_stop: int = 8
+    """Examples before its routes may be stopped as hopeless; more for the arms that the report's
+    questions compare."""

@@ -130,7 +130,10 @@ class Runtime:
 
 
 def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
-    """Answer one input. Engine failures become an answer of status `failed` when they may pass."""
+    """Answer one input; one that does not fit the model becomes an answer of status `failed`.
+
+    Raises EngineError for outages and set-up mistakes.
+    """
     if route.output == "constant":
         return Answer(output=json.loads(route.constant), status="ok")
     if route.output == "oracle":
@@ -141,7 +144,7 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
             return _by_head(route, runtime, example.input)
         return _by_model(route, runtime, example.input)
     except EngineError as error:
-        if not (error.retryable or "tokens" in error.message):
+        if not error.of_input:
             raise
         return Answer(
             output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rung.core.errors import TaskError
+from rung.core.errors import EngineError, TaskError
 from rung.core.records import Row
 from rung.engines.prices import Price, cost_usd
 from rung.routes.answer import Answer, Runtime, answer, answer_key
 from rung.routes.route import Route
 from rung.tasks.scorers import score_output
 from rung.tasks.task import Example
+
+MAX_OUTAGES = 3
+"""Outages in a row after which the engine is taken to be gone."""
 
 OnRow = Callable[[Row, bool], None]
 """Called after each example with its row and whether it came from the cache."""
@@ -29,11 +32,22 @@ def evaluate(
     samples: int = 1,
     on_row: OnRow | None = None,
 ) -> list[Row]:
-    """Return one row per example and sample, in order."""
+    """Return one row per example and sample, in order.
+
+    A passing outage makes a failed row that is not stored; three in a row raise EngineError.
+    """
     rows = []
+    outages = 0
     for example in examples:
         for sample in range(samples):
-            found, cached = answered(route, runtime, example, sample)
+            try:
+                found, cached = answered(route, runtime, example, sample)
+                outages = 0
+            except EngineError as error:
+                outages += 1
+                if not error.retryable or outages >= MAX_OUTAGES:
+                    raise
+                found, cached = Answer(output=None, status="failed", reason=str(error)), False
             row = to_row(runtime, example, found, price, sample)
             rows.append(row)
             if on_row:
@@ -44,7 +58,10 @@ def evaluate(
 def answered(
     route: Route, runtime: Runtime, example: Example, sample: int = 0
 ) -> tuple[Answer, bool]:
-    """Return the stored answer, or answer now and store it; the flag says it was stored."""
+    """Return the stored answer, or answer now and store it; the flag says it was stored.
+
+    An outage raises EngineError and stores nothing, so that the next run asks again.
+    """
     key = answer_key(route, runtime.task, example, sample)
     stored = runtime.store.get_answer(key)
     if stored is not None:

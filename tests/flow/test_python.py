@@ -1,0 +1,49 @@
+"""The README's Python example: a pydantic model and a CSV become a task, a climb and answers."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel
+
+import rung
+import tickets
+from rung.flow import session
+
+
+class Ticket(BaseModel):
+    label: Literal["billing", "shipping", "technical"]
+    urgent: bool
+
+
+def test_a_pydantic_model_and_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "open_engine", tickets.open_weak)
+    plain = tickets.write_csv(tmp_path / "plain.csv")
+    draw = random.Random(3)
+    with plain.open() as source, (tmp_path / "mail.csv").open("w") as target:
+        rows = list(csv.DictReader(source))
+        writer = csv.DictWriter(target, ["text", "label", "urgent"])
+        writer.writeheader()
+        for row in rows:
+            urgent = draw.random() < 0.4
+            text = f"urgent {row['text']}" if urgent else row["text"]
+            writer.writerow({"text": text, "label": row["label"], "urgent": str(urgent).lower()})
+
+    made = rung.init(
+        "mail", tmp_path / "mail.csv", input="text", target=["label", "urgent"], schema=Ticket
+    )
+    assert made.task.schema["properties"]["urgent"]["type"] == "boolean"
+    found = rung.climb("mail", rung.Options(models=("fake:weak",), limit=40))
+    assert found.promoted == "head"
+    answer = next(iter(rung.ask("mail", ["urgent my card was charged"])))
+    assert answer.output == {"label": "billing", "urgent": True}
+    assert set(answer.fields) == {"label", "urgent"}
+
+
+def test_unknown_names_are_not_in_the_package() -> None:
+    with pytest.raises(AttributeError, match="climbb"):
+        rung.climbb  # noqa: B018

@@ -1,0 +1,87 @@
+"""Rows from answers: outages are not remembered, blank pages get credit, text that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tickets
+from rung.core.errors import EngineError
+from rung.engines.base import Request
+from rung.engines.fake import FakeEngine
+from rung.engines.prices import price_of
+from rung.flow.session import Session, open_session
+from rung.routes.evaluate import MAX_OUTAGES, evaluate
+from rung.routes.route import Route
+from rung.tasks.importer import init_task
+
+BLANK = Route(name="blank", rung="blank", output="blank", model="fake:x")
+
+
+class Flaky:
+    """Answers from a list; an EngineError in it is raised."""
+
+    def __init__(self, *answers: str | EngineError) -> None:
+        self.answers = list(answers)
+
+    def __call__(self, request: Request) -> str:
+        answer = self.answers.pop(0)
+        if isinstance(answer, EngineError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=120)
+    task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
+    with open_session(task) as opened:
+        yield opened
+
+
+def run(session: Session, script: Flaky, count: int, route: Route = BLANK):  # type: ignore[no-untyped-def]
+    engine = FakeEngine("fake:x", script=script, capabilities=tickets.ABILITIES)
+    session.runtime._engines["fake:x"] = engine
+    price = price_of("local-2core")
+    return evaluate(route, session.runtime, session.task.dev[:count], price=price)
+
+
+def outage() -> EngineError:
+    return EngineError("asking x: 503", retryable=True)
+
+
+def test_an_outage_is_a_failed_row_that_the_next_run_asks_again(session: Session) -> None:
+    good = '{"label": "billing"}'
+    first = run(session, Flaky(good, outage(), good), 3)
+    assert [row.status for row in first] == ["ok", "failed", "ok"]
+    assert first[1].error == "asking x: 503"
+    script = Flaky(good)
+    again = run(session, script, 3)
+    assert [row.status for row in again] == ["ok", "ok", "ok"]
+    assert script.answers == []
+
+
+def test_an_engine_that_is_gone_ends_the_run(session: Session) -> None:
+    with pytest.raises(EngineError, match="503"):
+        run(session, Flaky(*[outage()] * MAX_OUTAGES), 12)
+
+
+def test_a_wrong_key_ends_the_run_at_once(session: Session) -> None:
+    with pytest.raises(EngineError, match="401"):
+        run(session, Flaky(EngineError("asking x: 401")), 3)
+
+
+def test_an_input_that_does_not_fit_is_a_row(session: Session) -> None:
+    rows = run(session, Flaky(EngineError("needs 9000 tokens", of_input=True)), 1)
+    assert (rows[0].status, rows[0].score) == ("failed", 0.0)
+
+
+def test_a_blank_page_in_prose_is_read_tolerantly_and_checked_strictly(session: Session) -> None:
+    example = session.task.dev[0]
+    answer = f"Sure!\n- **Label**: {example.target['label']}"
+    rows = run(session, Flaky(answer), 1)
+    assert rows[0].score == 1.0
+    wrong = run(session, Flaky("label: something else"), 2)[1]
+    assert (wrong.status, wrong.strict, wrong.score) == ("failed", False, 0.0)
