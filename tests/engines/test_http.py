@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import socket
-import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from openai_server import OpenAIServer, Reply, chat
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
 from rung.engines import http as http_engine
 from rung.engines.base import Request
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
-
-_spec = importlib.util.spec_from_file_location(
-    "openai_server", Path(__file__).with_name("openai_server.py")
-)
-openai_server = importlib.util.module_from_spec(_spec)
-sys.modules["openai_server"] = openai_server
-_spec.loader.exec_module(openai_server)
-Reply, chat = openai_server.Reply, openai_server.chat
 
 KEY = "sk-test-0123456789abcdef"
 ASK = Request(messages=(Message(role="user", content="Where is my parcel?"),))
@@ -34,7 +24,7 @@ BUSY = Reply(status=503, data={"error": {"message": "overloaded"}})
 
 @pytest.fixture(scope="module")
 def shared_server():
-    server = openai_server.OpenAIServer()
+    server = OpenAIServer()
     yield server
     server.stop()
 
