@@ -68,6 +68,6 @@ def weak_model(request: Request) -> str:
     return "I think that this message is about the label: billing. Let me know if I can help!"
 
 
-def open_weak(model: str = "fake:weak") -> FakeEngine:
+def open_weak(model: str = "fake:weak", on_pull: object = None) -> FakeEngine:
     """Open the weak model."""
     return FakeEngine(model, script=weak_model, capabilities=ABILITIES)

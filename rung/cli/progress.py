@@ -53,7 +53,7 @@ class _Plain:
         name = f"{step.split} {step.route}"
         if not self._quiet and not step.cached and name != self._last:
             self._last = name
-            print(f"{name}: {step.total} examples", file=sys.stderr)
+            print(f"{name}: {step.total} {step.unit}", file=sys.stderr)
 
 
 class _Bars:

@@ -240,7 +240,7 @@ def _within_limits(task: Task, arms: Sequence[Arm]) -> set[str]:
 
 def _saving(task: Task, arms: Sequence[Arm], judged: Judged) -> Saving | None:
     """Compare the promoted route with the measured reference, else with today's price of the
-    tokens that the plainest measured arm used (a price comparison, not one of quality)."""
+    tokens of the JSON arm (a price comparison, not one of quality)."""
     ours = next((a for a in judged.arms if a.route == judged.report.promoted), None)
     if ours is None:
         return None
@@ -249,7 +249,7 @@ def _saving(task: Task, arms: Sequence[Arm], judged: Judged) -> Saving | None:
     if measured is not None:
         cost, reference = measured.cost_usd, f"{measured.model}, measured on the same holdout"
     else:
-        plain = next((a for a in arms if a.rung in ("json", "blank")), None)
+        plain = next((a for rung in ("json", "blank") for a in arms if a.rung == rung), None)
         if plain is None:
             return None
         usage = Usage(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rung.engines.base import Engine
 from rung.engines.open import open_engine, price_of_model
 from rung.ladder.climb import Climber, Step
 from rung.routes.answer import Runtime
@@ -30,13 +31,22 @@ class Session:
 def open_session(task: str | Task, tell: Tell | None = None) -> Iterator[Session]:
     """Open a task by name, folder or record; engines are opened when first used."""
     loaded = load(task) if isinstance(task, str) else task
+    told = tell or (lambda step: None)
     store = Store()
+
+    def open_telling(model: str) -> Engine:
+        def pulled(done: int, total: int) -> None:
+            size = max(total, done, 1) >> 20
+            told(Step(route=model, split="pull", done=done >> 20, total=size, unit="MB"))
+
+        return open_engine(model, pulled)
+
     try:
-        with Runtime(loaded, open_engine=open_engine, store=store) as runtime:
+        with Runtime(loaded, open_engine=open_telling, store=store) as runtime:
             climber = Climber(
                 runtime=runtime,
                 price_of_model=price_of_model,
-                tell=tell or (lambda step: None),
+                tell=told,
             )
             yield Session(task=loaded, store=store, runtime=runtime, climber=climber)
     finally:

@@ -34,14 +34,15 @@ MAX_CANDIDATES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Progress: `done` of `total` examples of a route; `cached` says the answer was known."""
+    """Progress: `done` of `total` examples of a route (or MB of a model that is being pulled);
+    `cached` says the answer was known."""
 
     route: str
     split: str
     done: int
     total: int
     cached: bool = False
-    note: str = ""
+    unit: str = "examples"
 
 
 Tell = Callable[[Step], None]

@@ -48,7 +48,9 @@ def mail(rung_command: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(
         session,
         "open_engine",
-        lambda model: tickets.open_weak(model) if model.startswith("fake") else real(model),
+        lambda model, told=None: (
+            tickets.open_weak(model) if model.startswith("fake") else real(model, told)
+        ),
     )
     csv = tickets.write_csv(tmp_path / "mail.csv", rows=200)
     done = rung_command("init", "mail", "--from", csv, "--input", "text", "--target", "label")
