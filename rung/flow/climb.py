@@ -186,6 +186,7 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
         incumbent=incumbent.hash,
         floor=floor,
         allowed=_within_limits(task, arms),
+        priced_errors=task.error_cost is not None,
     )
     found = Climb(
         task=task.name,

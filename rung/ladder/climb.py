@@ -9,6 +9,7 @@ touched here.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from rung.core.records import Row
 from rung.core.seeds import derive_seed
 from rung.engines.prices import Price
-from rung.ladder.measure import to_arm
+from rung.ladder.measure import cost_per_accepted, to_arm
 from rung.ladder.plan import Estimate
 from rung.ladder.result import Arm
 from rung.routes.answer import Runtime
@@ -183,13 +184,14 @@ def choose_candidates(
     incumbent: str,
     floor: float,
     allowed: Collection[str] = (),
+    priced_errors: bool = False,
 ) -> list[Arm]:
     """Return at most three dev arms worth opening the holdout for, cheapest first.
 
     In this order, while there is room: the best score, the cheapest within `margin` of it, the
     least cost per acceptable outcome. Only arms count that beat the floors, were not stopped, are
     not the incumbent (a route hash) and, where any does, keep the task's hard limits on dev
-    (`allowed`). Scores are compared on the examples that all of them answered.
+    (`allowed`). Scores and costs are compared on the examples that all of them answered.
     """
     fit = [
         arm
@@ -203,15 +205,17 @@ def choose_candidates(
     if not fit:
         return []
     shared = set.intersection(*({row.example for row in arm.rows} for arm in fit))
-    scores = {arm.route: _mean_score(arm, shared) for arm in fit}
+    rows = {arm.route: [row for row in arm.rows if row.example in shared] for arm in fit}
+    scores = {name: float(np.mean([row.score for row in found])) for name, found in rows.items()}
     best = max(fit, key=lambda arm: (scores[arm.route], -arm.cost_usd))
     close = [arm for arm in fit if scores[arm.route] >= scores[best.route] - margin]
     close.sort(key=lambda arm: arm.cost_usd)
-    thrifty = sorted(fit, key=lambda arm: (arm.cpao_usd is None, arm.cpao_usd or 0.0))
+
+    def spent(arm: Arm) -> float:
+        cpao = cost_per_accepted(rows[arm.route], priced_errors=priced_errors)
+        return math.inf if cpao is None else cpao
+
+    thrifty = sorted(fit, key=spent)
     ranked = {arm.route: arm for arm in (best, *close, *thrifty)}
     chosen = list(ranked.values())[:MAX_CANDIDATES]
     return sorted(chosen, key=lambda arm: (arm.cost_usd, arm.route))
-
-
-def _mean_score(arm: Arm, examples: Collection[str]) -> float:
-    return float(np.mean([row.score for row in arm.rows if row.example in examples]))

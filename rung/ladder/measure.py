@@ -55,12 +55,19 @@ def to_arm(
         output_tokens=_mean(row.usage.output_tokens for row in rows),
         cost_usd=cost,
         cost_per_point=cost / score if score > 0 else None,
-        cpao_usd=float(spent.sum() / accepted.sum()) if accepted.sum() else None,
+        cpao_usd=cost_per_accepted(rows, priced_errors=priced_errors),
         cpao_ci=(low, high) if math.isfinite(high) else None,
         num_failed=sum(row.status == "failed" for row in rows),
         stopped=stopped,
         rows=tuple(rows),
     )
+
+
+def cost_per_accepted(rows: Sequence[Row], *, priced_errors: bool) -> float | None:
+    """Return (serving + error cost) / accepted outcomes in USD; None when nothing was accepted."""
+    accepted = sum(_accepted(row, priced_errors) for row in rows)
+    spent = sum(row.cost_usd + row.error_cost_usd for row in rows)
+    return spent / accepted if accepted else None
 
 
 def _accepted(row: Row, priced_errors: bool) -> bool:

@@ -1,7 +1,7 @@
 """The linear head: fills choice slots with no language model at all.
 
 One linear support vector machine per choice slot (one against the rest) over hashed TF-IDF; a
-softmax of its margins, with a temperature fitted on out-of-fold margins, gives calibrated
+softmax of its margins, with a temperature fitted on groups it has not seen, gives calibrated
 probabilities. Stored as a plain `.npz` (arrays and JSON, never a pickle) and reduced to the feature
 columns seen in training.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 from sklearn.svm import LinearSVC
 
 from rung.core.errors import TrainError
@@ -95,15 +95,16 @@ def fit_head(examples: Sequence[Example], slots: Sequence[Choice], *, seed: int 
     counts = counts[:, columns]
     idf = inverse_document_frequency(counts)
     features = weigh(counts, idf)
+    groups = np.array([example.group or example.id for example in examples])
     fitted = {}
     for slot in slots:
         labels = np.array([json.dumps(example.target.get(slot.path)) for example in examples])
-        fitted[slot.path] = _fit_slot(features, labels, seed)
+        fitted[slot.path] = _fit_slot(features, labels, groups, seed)
     return Head(columns, idf, fitted)
 
 
-def _fit_slot(features: Any, labels: Any, seed: int) -> _SlotHead:
-    classes, counts = np.unique(labels, return_counts=True)
+def _fit_slot(features: Any, labels: Any, groups: Any, seed: int) -> _SlotHead:
+    classes = np.unique(labels)
     if len(classes) == 1:
         return _SlotHead(
             classes=tuple(classes),
@@ -119,20 +120,39 @@ def _fit_slot(features: Any, labels: Any, seed: int) -> _SlotHead:
         classes=tuple(map(str, model.classes_)),
         weights=weights,
         bias=bias,
-        temperature=_temperature(features, labels, seed) if counts.min() >= 2 else 1.0,
+        temperature=_temperature(features, labels, groups, seed),
     )
 
 
-def _temperature(features: Any, labels: Any, seed: int) -> float:
-    """Fit the temperature on margins of folds the classifier has not seen."""
-    classes, counts = np.unique(labels, return_counts=True)
-    folds = StratifiedKFold(min(_FOLDS, int(counts.min())), shuffle=True, random_state=seed)
-    margins = cross_val_predict(
-        LinearSVC(random_state=seed), features, labels, cv=folds, method="decision_function"
-    )
+def _temperature(features: Any, labels: Any, groups: Any, seed: int) -> float:
+    """Fit the temperature on margins of groups the classifier has not seen.
+
+    Folds must not split a group: tickets of one situation would make it look too sure.
+    """
+    classes = np.unique(labels)
+    num_folds = min(_FOLDS, len(np.unique(groups)))
+    if num_folds < 2:
+        return 1.0
+    rows, right = [], []
+    folds = GroupKFold(num_folds, shuffle=True, random_state=seed)
+    for seen, unseen in folds.split(features, labels, groups):
+        known = np.unique(labels[seen])
+        kept = unseen[np.isin(labels[unseen], known)]
+        if len(known) < 2 or not len(kept):
+            continue
+        rows += _margins(
+            LinearSVC(random_state=seed).fit(features[seen], labels[seen]), features[kept]
+        )
+        right += np.searchsorted(known, labels[kept]).tolist()
+    return fit_temperature(rows, right) if rows and len(classes) > 1 else 1.0
+
+
+def _margins(model: LinearSVC, features: Any) -> list[list[float]]:
+    """Return one margin per class, also where there are only two."""
+    margins = model.decision_function(features)
     if margins.ndim == 1:
         margins = np.stack([-margins, margins], axis=1) / 2
-    return fit_temperature(margins.tolist(), np.searchsorted(classes, labels).tolist())
+    return list(margins.tolist())
 
 
 def _decide(slot: _SlotHead, features: Any) -> tuple[Any, Decision]:

@@ -48,14 +48,21 @@ def test_candidates_are_the_best_and_the_cheaper_close_ones() -> None:
 
 
 def test_room_that_is_left_goes_to_the_least_cost_per_acceptable_outcome() -> None:
+    def with_errors(name: str, score: float, error_usd: float) -> Any:
+        made = arm(name, score, 1.0)
+        rows = [
+            replace(row, error_cost_usd=error_usd * (i == 0)) for i, row in enumerate(made.rows)
+        ]
+        return replace(made, rows=tuple(rows))
+
     arms = [
-        arm("best", 0.9, 1.0, cpao_usd=9.0),
-        arm("dear", 0.5, 1.0, cpao_usd=8.0),
-        arm("thrifty", 0.4, 2.0, cpao_usd=3.0),
-        arm("next", 0.4, 3.0, cpao_usd=4.0),
+        with_errors("best", 0.9, 90.0),
+        with_errors("dear", 0.5, 80.0),
+        with_errors("thrifty", 0.4, 30.0),
+        with_errors("next", 0.4, 40.0),
     ]
-    chosen = choose_candidates(arms, margin=0.03, incumbent="", floor=0.1)
-    assert [a.route for a in chosen] == ["best", "thrifty", "next"]
+    chosen = choose_candidates(arms, margin=0.03, incumbent="", floor=0.1, priced_errors=True)
+    assert [a.route for a in chosen] == ["best", "next", "thrifty"]
 
 
 def test_hard_limits_on_dev_come_before_the_score() -> None:
