@@ -38,7 +38,8 @@ session.open_engine = open_slow
 import rung
 if not (tasks_home() / "mail").exists():
     rung.init("mail", {csv!r}, input="text", target="label")
-print(json.dumps(climb_json(climb("mail", Options(models=("fake:weak",), limit=30, rungs=("blank", "json", "head"))))))
+options = Options(models=("fake:weak",), limit=30, rungs=("blank", "json", "head"))
+print(json.dumps(climb_json(climb("mail", options))))
 """
 
 
