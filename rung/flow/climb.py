@@ -13,7 +13,7 @@ from rung.core.records import Usage
 from rung.engines.catalogue import DEFAULT_MODEL
 from rung.engines.prices import cost_usd, price_of
 from rung.flow.decide import Judged, judge_routes
-from rung.flow.session import Session, Tell, open_session
+from rung.flow.session import Session, Tell, open_session, situation
 from rung.gate.limits import check_limits
 from rung.gate.rows import gather
 from rung.ladder.climb import Proposed, choose_candidates, draw
@@ -81,7 +81,7 @@ def climb(task: str | Task, options: Options = Options(), tell: Tell | None = No
 def _prepare(session: Session, options: Options) -> _Ascent:
     task = session.task
     rungs = select_rungs(options.rungs)
-    situations = [_situation(session, model, options.seed) for model in options.models]
+    situations = [situation(session, model, options.seed) for model in options.models]
     proposed = _propose(rungs, situations)
     if not proposed:
         raise ConfigError(
@@ -105,23 +105,12 @@ def _prepare(session: Session, options: Options) -> _Ascent:
     )
 
 
-def _situation(session: Session, model: str, seed: int) -> Situation:
-    return Situation(
-        task=session.task,
-        form=session.runtime.form,
-        artifacts=session.runtime.artifacts,
-        model=model,
-        capabilities=session.runtime.engine(model).capabilities,
-        seed=seed,
-    )
-
-
 def _propose(rungs: Sequence[Rung], situations: Sequence[Situation]) -> list[Proposed]:
     """Return the routes of all models, named apart where there are several models."""
     proposed: dict[str, Proposed] = {}
-    for situation in situations:
+    for small in situations:
         for rung in rungs:
-            for route in rung.propose(situation):
+            for route in rung.propose(small):
                 if len(situations) > 1 and route.model:
                     route = replace(route, name=f"{route.name}@{route.model}")
                 proposed.setdefault(
@@ -130,16 +119,16 @@ def _propose(rungs: Sequence[Rung], situations: Sequence[Situation]) -> list[Pro
     return list(proposed.values())
 
 
-def _incumbent(session: Session, options: Options, situation: Situation, run: RunDir) -> Route:
+def _incumbent(session: Session, options: Options, small: Situation, run: RunDir) -> Route:
     """Return what the candidates must survive against: the reference if one is named, else the
     route in service, else the raw model on a blank page."""
     if options.reference:
-        strong = _situation(session, options.reference, options.seed)
+        strong = situation(session, options.reference, options.seed)
         output = "json" if strong.capabilities.schema else "blank"
         return strong.route(name="reference", rung="reference", output=output, max_tokens=1024)
     if serving := promoted(session.store, session.task.name, except_by=run.path.name):
         return serving.route
-    return situation.route(name="blank", rung="blank", output="blank")
+    return small.route(name="blank", rung="blank", output="blank")
 
 
 def _settings(task: Task, options: Options, proposed: Sequence[Proposed]) -> dict[str, object]:

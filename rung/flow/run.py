@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rung.core.errors import ConfigError, GateError
+from rung.core.records import Split
 from rung.engines.catalogue import DEFAULT_MODEL
-from rung.flow.session import Session, Tell, open_session
+from rung.flow.session import Session, Tell, open_session, situation
 from rung.ladder.climb import draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.measure import to_arm
 from rung.ladder.plan import LADDER
 from rung.ladder.result import Arm
-from rung.ladder.rung import Situation
 from rung.registry import find_route
 from rung.routes.route import Route
 from rung.store import RunDir
@@ -48,7 +48,8 @@ def run_route(
         run = RunDir("run", session.task.name, {**settings, "seed": seed})
         path = run.write_rows("results.jsonl", (row.to_json() for row in rows))
         priced = session.task.error_cost is not None
-        return to_arm(chosen, rows, "dev", priced_errors=priced), path
+        which: Split = "train" if split == "train" else "dev"
+        return to_arm(chosen, rows, which, priced_errors=priced), path
 
 
 def _find(session: Session, name: str, model: str, seed: int) -> Route:
@@ -63,15 +64,5 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
 
 
 def _proposals(session: Session, model: str, seed: int) -> list[Route]:
-    situation = Situation(
-        task=session.task,
-        form=session.runtime.form,
-        artifacts=session.runtime.artifacts,
-        model=model,
-        capabilities=session.runtime.engine(model).capabilities,
-        seed=seed,
-    )
-    return [
-        *floor_routes(situation),
-        *(route for rung in LADDER for route in rung.propose(situation)),
-    ]
+    small = situation(session, model, seed)
+    return [*floor_routes(small), *(route for rung in LADDER for route in rung.propose(small))]

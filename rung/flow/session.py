@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rung.engines.base import Engine
 from rung.engines.open import open_engine, price_of_model
 from rung.ladder.climb import Climber, Step
+from rung.ladder.rung import Situation
 from rung.routes.answer import Runtime
 from rung.store import Store
 from rung.tasks.task import Task
@@ -25,6 +26,18 @@ class Session:
     store: Store
     runtime: Runtime
     climber: Climber
+
+
+def situation(session: Session, model: str, seed: int) -> Situation:
+    """Return what rungs may look at for one model; opens its engine."""
+    return Situation(
+        task=session.task,
+        form=session.runtime.form,
+        artifacts=session.runtime.artifacts,
+        model=model,
+        capabilities=session.runtime.engine(model).capabilities,
+        seed=seed,
+    )
 
 
 @contextmanager

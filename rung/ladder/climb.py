@@ -162,12 +162,15 @@ class Climber:
 
 
 def group_differences(rows: Sequence[Row], best: dict[str, float]) -> list[float]:
-    """Return the mean score difference to the leader of each group, in order of appearance."""
-    groups: dict[str, list[float]] = {}
+    """Return the score difference to the leader of each group's first example, in order.
+
+    One value a group, never revised: what the confidence sequence needs to stay valid.
+    """
+    first: dict[str, float] = {}
     for row in rows:
         if row.example in best:
-            groups.setdefault(row.group, []).append(row.score - best[row.example])
-    return [float(np.clip(np.mean(values), -1.0, 1.0)) for values in groups.values()]
+            first.setdefault(row.group, row.score - best[row.example])
+    return list(first.values())
 
 
 def draw(examples: Sequence[Example], count: int, *, seed: int, name: str) -> list[Example]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rung.core.hashing import content_hash
 from rung.engines.base import Capabilities
 from rung.forms import Form
 from rung.routes.route import Route
@@ -34,6 +35,7 @@ class Situation:
         fields: dict[str, Any] = {
             "model": self.model,
             "form_hash": self.form.hash,
+            "instruction_hash": content_hash(self.task.instruction),
             "max_tokens": self.max_tokens,
             "seed": self.seed,
         }

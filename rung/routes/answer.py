@@ -132,8 +132,10 @@ class Runtime:
 def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
     """Answer one input; one that does not fit the model becomes an answer of status `failed`.
 
-    Raises EngineError for outages and set-up mistakes.
+    Raises EngineError for outages and set-up mistakes, ConfigError when the task's form or
+    instruction is no longer the one the route was measured with.
     """
+    _check_same_task(route, runtime)
     if route.output == "constant":
         return Answer(output=json.loads(route.constant), status="ok")
     if route.output == "oracle":
@@ -148,6 +150,19 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
             raise
         return Answer(
             output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start
+        )
+
+
+def _check_same_task(route: Route, runtime: Runtime) -> None:
+    now = {"form": runtime.form.hash, "instruction": content_hash(runtime.task.instruction)}
+    then = {"form": route.form_hash, "instruction": route.instruction_hash}
+    changed = [name for name, digest in then.items() if digest and digest != now[name]]
+    if changed:
+        name = runtime.task.name
+        raise ConfigError(
+            f"the {' and '.join(changed)} of task {name!r} changed since route {route.name!r}"
+            " was measured",
+            hint=f"rung climb {name} measures it again, or undo the change",
         )
 
 

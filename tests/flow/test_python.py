@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import rung
 import tickets
+from rung.core.errors import ConfigError
 from rung.flow import session
 
 
@@ -47,3 +48,17 @@ def test_a_pydantic_model_and_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_unknown_names_are_not_in_the_package() -> None:
     with pytest.raises(AttributeError, match="climbb"):
         rung.climbb  # noqa: B018
+
+
+def test_a_route_is_not_used_on_a_changed_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "open_engine", tickets.open_weak)
+    csv_file = tickets.write_csv(tmp_path / "mail.csv")
+    task = rung.init("mail", csv_file, input="text", target="label").task
+    assert rung.climb("mail", rung.Options(models=("fake:weak",), limit=40)).promoted == "head"
+    contract = task.path / "task.toml"
+    text = contract.read_text("utf-8").replace(task.instruction, "Something else entirely.")
+    contract.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match="instruction of task 'mail' changed since route 'head'"):
+        next(iter(rung.ask("mail", ["my card"])))

@@ -86,10 +86,10 @@ def test_a_longer_draw_begins_with_the_shorter_one() -> None:
     assert draw(examples, 10, seed=4, name="dev") != short
 
 
-def test_differences_are_averaged_by_group_before_they_count() -> None:
+def test_a_group_counts_once_with_its_first_example() -> None:
     rows = [row(1, 0.0), row(2, 1.0, group="g1"), row(3, 0.5)]
     best = {"e1": 1.0, "e2": 1.0, "e3": 0.5}
-    assert group_differences(rows, best) == [-0.5, 0.0]
+    assert group_differences(rows, best) == [-1.0, 0.0]
 
 
 @pytest.mark.slow
