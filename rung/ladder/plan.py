@@ -24,8 +24,8 @@ LADDER: tuple[Rung, ...] = (
     head.HEAD,
     head.MIXED,
 )
-MIN_EXAMPLES = 12
-_HOLDOUT_SHARE = 0.45
+MIN_EXAMPLES = 10
+_HOLDOUT_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,8 +135,8 @@ def plan(**given: Any) -> Any:
 def test_a_plan_fits_its_minutes() -> None:
     made = plan()
     assert made.minutes <= 4.0
-    assert (made.num_dev, made.num_holdout) == (44, 54)
-    assert made.num_calls == 2 * 44 + 54
+    assert (made.num_dev, made.num_holdout) == (48, 48)
+    assert made.num_calls == 2 * 48 + 48
 
 
 def test_a_limit_wins_over_minutes() -> None:
