@@ -21,7 +21,7 @@ from rung.ladder.floors import floor_routes
 from rung.ladder.plan import Plan, plan_climb, select_rungs
 from rung.ladder.result import Arm, Climb, Saving, climb_to_json
 from rung.ladder.rung import Rung, Situation
-from rung.registry import promote_route, promoted, record_candidates
+from rung.registry import in_service, promote_route, promoted, record_candidates
 from rung.report.questions import answer_questions
 from rung.routes.route import Route
 from rung.store import RunDir, file_name
@@ -127,7 +127,7 @@ def _incumbent(session: Session, options: Options, small: Situation, run: RunDir
         output = "json" if strong.capabilities.schema else "blank"
         return strong.route(name="reference", rung="reference", output=output, max_tokens=1024)
     if serving := promoted(session.store, session.task.name, except_by=run.path.name):
-        return serving.route
+        return in_service(serving)
     return small.route(name="blank", rung="blank", output="blank")
 
 

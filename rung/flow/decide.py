@@ -16,7 +16,7 @@ from rung.gate.receipt import make_receipt, save_receipt
 from rung.gate.verdict import GateReport, judge
 from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
-from rung.registry import find_route, passed, promote_route, promoted, record_verdict
+from rung.registry import find_route, in_service, passed, promote_route, promoted, record_verdict
 from rung.routes.route import Route
 from rung.store import RunDir, file_name
 from rung.tasks.task import Task
@@ -106,7 +106,7 @@ def gate(
         name = session.task.name
         candidate = find_route(session.store, name, route)
         serving = promoted(session.store, name)
-        incumbent = serving.route if serving else find_route(session.store, name, "blank")
+        incumbent = in_service(serving) if serving else find_route(session.store, name, "blank")
         if incumbent.hash == candidate.hash:
             raise GateError(
                 f"route {route!r} is already the incumbent of task {name!r}",

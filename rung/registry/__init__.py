@@ -3,6 +3,7 @@
 from rung.registry.log import (
     Promotion,
     find_route,
+    in_service,
     measured,
     passed,
     promote_route,
@@ -15,6 +16,7 @@ from rung.registry.log import (
 __all__ = [
     "Promotion",
     "find_route",
+    "in_service",
     "measured",
     "passed",
     "promote_route",

@@ -7,7 +7,7 @@ Whether a route deserves promotion is the gate's business; a receipt is only car
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.core.errors import ConfigError
@@ -25,6 +25,12 @@ class Promotion:
     route: Route
     since: str
     receipt: dict[str, Any]
+
+
+def in_service(promotion: Promotion) -> Route:
+    """Return the serving route under a name of its own, so that a newly fitted route of the same
+    name can be compared with it."""
+    return replace(promotion.route, name=f"{promotion.route.name}@service")
 
 
 def record_candidates(store: Store, task: str, routes: Iterable[Route]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,3 +63,17 @@ def test_a_route_is_not_used_on_a_changed_task(
     contract.write_text(text, "utf-8")
     with pytest.raises(ConfigError, match="instruction of task 'mail' changed since route 'head'"):
         next(iter(rung.ask("mail", ["my card"])))
+
+
+def test_a_newly_fitted_route_is_judged_against_the_one_of_its_name_in_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "open_engine", tickets.open_weak)
+    rung.init("mail", tickets.write_csv(tmp_path / "mail.csv"), input="text", target="label")
+    options = rung.Options(models=("fake:weak",), limit=40, rungs=("json", "head"))
+    assert rung.climb("mail", options).promoted == "head"
+    again = rung.climb("mail", replace(options, seed=1))
+    assert again.incumbent == "head@service"
+    holdout = [arm.route for arm in again.arms if arm.split == "holdout"]
+    assert len(holdout) == len(set(holdout))
+    assert again.verdict == "hold"
