@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from rung.core.config import home
 from rung.core.errors import ConfigError
+from rung.core.spelling import did_you_mean
 from rung.engines import tables
 from rung.engines.dialects import DIALECTS, PREFIX_STYLES
 
@@ -80,10 +81,10 @@ class Endpoint:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", check_base_url(self.base_url, self.label))
         if self.server not in SERVERS:
-            hint = tables.suggest(self.server, SERVERS)
+            hint = did_you_mean(self.server, SERVERS)
             raise ConfigError(f"{self.label}: unknown server {self.server!r}", hint=hint)
         if self.prefix and self.prefix not in PREFIX_STYLES:
-            hint = tables.suggest(self.prefix, PREFIX_STYLES)
+            hint = did_you_mean(self.prefix, PREFIX_STYLES)
             raise ConfigError(f"{self.label}: unknown prefix {self.prefix!r}", hint=hint)
         if self.api_key_env and not _VARIABLE.fullmatch(self.api_key_env):
             raise ConfigError(
@@ -135,7 +136,7 @@ def endpoint_of(name: str) -> Endpoint:
     known = endpoints()
     if short not in known:
         raise ConfigError(
-            f"no endpoint is called {name!r} ({tables.suggest(short, known)})",
+            f"no endpoint is called {name!r} ({did_you_mean(short, known)})",
             hint=f"add [engines.{short}] to {endpoints_path()}, or write http:MODEL@URL",
         )
     return known[short]

@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 
 from rung.core.errors import EngineError
+from rung.core.spelling import did_you_mean
 from rung.engines.endpoints import Endpoint, endpoints_path
 from rung.engines.retry import is_transient
-from rung.engines.tables import suggest
 
 _QUOTED_CHARS = 300
 
@@ -104,7 +104,7 @@ def _not_found(endpoint: Endpoint, asked: str, models: Sequence[str]) -> EngineE
             hint="check model, and base_url, which usually ends in /v1",
         )
     return EngineError(
-        f"{asked}: it has no model {endpoint.model!r} ({suggest(endpoint.model, models)})",
+        f"{asked}: it has no model {endpoint.model!r} ({did_you_mean(endpoint.model, models)})",
         hint=f"its models: {', '.join(sorted(models)[:10])}",
     )
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from rung.core.config import home, offline
 from rung.core.errors import ConfigError, EngineError
+from rung.core.spelling import did_you_mean
 from rung.engines.catalogue import CATALOGUE, Entry, HubSource, ModelFile
 from rung.engines.gguf_header import quant_name, read_header
 from rung.engines.pull import INTERNET, Progress, Transport, bring, locked
-from rung.engines.tables import suggest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -41,8 +41,10 @@ def resolve(model: str) -> ModelFile:
     path = models_home() / f"{name}.gguf"
     if _NAME.fullmatch(name) and path.is_file():
         return _described(ModelFile(name=name, path=path))
-    known = {file.name for file in installed()} | {entry.name for entry in CATALOGUE}
-    raise ConfigError(f"no model is called {model!r} ({suggest(name, known)})", hint="rung models")
+    known = sorted({file.name for file in installed()} | {entry.name for entry in CATALOGUE})
+    raise ConfigError(
+        f"no model is called {model!r} ({did_you_mean(name, known)})", hint="rung models"
+    )
 
 
 def locate(model: str) -> ModelFile:

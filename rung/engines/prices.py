@@ -15,6 +15,7 @@ from typing import Any
 from rung.core.config import home
 from rung.core.errors import ConfigError
 from rung.core.records import Usage
+from rung.core.spelling import did_you_mean
 from rung.engines import tables
 
 _KEYS = {
@@ -63,7 +64,7 @@ def price_of(name: str) -> Price:
     rows = price_table()
     if name not in rows:
         raise ConfigError(
-            f"no price is called {name!r} ({tables.suggest(name, rows)})",
+            f"no price is called {name!r} ({did_you_mean(name, rows)})",
             hint=f"add [prices.{name}] to {prices_path()}",
         )
     return rows[name]

@@ -7,27 +7,18 @@ knows nothing of what the values mean.
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rung.core.errors import ConfigError
+from rung.core.spelling import did_you_mean
 
 Reader = Callable[[Any], Any]
 """Turns a TOML value into ours; raises ValueError with the rule it breaks."""
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?`, or the list of known names when nothing is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(names)}" if names else "none is defined"
 
 
 def text(value: Any) -> str:
@@ -117,7 +108,7 @@ def _row(row: Any, where: str, keys: Mapping[str, Reader]) -> dict[str, Any]:
     values = {}
     for key, value in row.items():
         if key not in keys:
-            raise ConfigError(f"{where} has no setting {key!r}", hint=suggest(key, keys))
+            raise ConfigError(f"{where} has no setting {key!r}", hint=did_you_mean(key, keys))
         try:
             values[key] = keys[key](value)
         except ValueError as error:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rung.core.errors import ConfigError
+from rung.core.spelling import did_you_mean
 from rung.ladder import blank, examples, form, head, json_mode, thinking
 from rung.ladder.rung import Rung
 
@@ -58,7 +59,10 @@ def select_rungs(names: Sequence[str]) -> tuple[Rung, ...]:
     """Return the rungs of these names in ladder order; all of them when no name is given."""
     known = [rung.name for rung in LADDER]
     if unknown := [name for name in names if name not in known]:
-        raise ConfigError(f"unknown rung {unknown[0]!r}", hint=f"choose from {', '.join(known)}")
+        raise ConfigError(
+            f"unknown rung {unknown[0]!r} ({did_you_mean(unknown[0], known)})",
+            hint=f"choose from {', '.join(known)}",
+        )
     return tuple(rung for rung in LADDER if not names or rung.name in names)
 
 

@@ -17,8 +17,8 @@ from referencing.exceptions import Unresolvable
 
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json
+from rung.core.spelling import did_you_mean, quote
 from rung.tasks.lines import parse_json, read_lines
-from rung.tasks.spelling import did_you_mean, quote
 
 Kind = Literal["label", "boolean", "number", "array", "object", "code", "text", "any"]
 """`label` has an enum or const, `code` is a string with a format or pattern, `text` is free."""

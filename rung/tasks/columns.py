@@ -12,12 +12,12 @@ from typing import Any
 
 from rung.core.errors import TaskError
 from rung.core.records import Split
+from rung.core.spelling import did_you_mean, listing, quote
 from rung.tasks.answers import Answers
 from rung.tasks.fields import as_text
 from rung.tasks.lines import parse_json
 from rung.tasks.rows import SPLITS, check_input
 from rung.tasks.sources import CHAT_TARGET, Table
-from rung.tasks.spelling import did_you_mean, listing, quote
 
 _INPUTS = ("input", "text", "prompt", "message", "question", "query", "utterance")
 _TARGETS = ("target", "label", "category", "intent", CHAT_TARGET, "output", "completion")

@@ -18,10 +18,10 @@ from typing import Any, get_args
 import tomli_w
 
 from rung.core.errors import TaskError
+from rung.core.spelling import did_you_mean, quote
 from rung.tasks.answers import Answers, Kind
 from rung.tasks.fields import as_text
 from rung.tasks.lines import read_lines
-from rung.tasks.spelling import did_you_mean, quote
 from rung.tasks.task import (
     ErrorCost,
     FieldScoring,

@@ -18,6 +18,7 @@ from typing import Any
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json, content_hash
 from rung.core.records import Split
+from rung.core.spelling import quote
 from rung.tasks.answers import Answers, read_answers
 from rung.tasks.columns import Columns, Record
 from rung.tasks.contract import check_name, default_scoring
@@ -26,7 +27,6 @@ from rung.tasks.folder import check_free, group_by_split, load_task, save_task, 
 from rung.tasks.infer import check_several_labels, convert, infer_schema
 from rung.tasks.rows import SPLITS
 from rung.tasks.sources import read_table
-from rung.tasks.spelling import quote
 from rung.tasks.splits import MIN_HOLDOUT, Ties, check_leaks, components, split_examples
 from rung.tasks.task import Example, Task
 

@@ -13,10 +13,10 @@ from datetime import date
 from typing import Any
 
 from rung.core.errors import TaskError
+from rung.core.spelling import quote
 from rung.tasks.answers import kind_of
 from rung.tasks.fields import as_text
 from rung.tasks.lines import parse_json
-from rung.tasks.spelling import quote
 
 MAX_LABELS = 200
 MAX_INTEGER_LABELS = 20

@@ -13,9 +13,9 @@ from typing import Any, get_args
 
 from rung.core.errors import TaskError
 from rung.core.records import Split
+from rung.core.spelling import did_you_mean, quote
 from rung.tasks.answers import Answers
 from rung.tasks.lines import parse_json, read_lines
-from rung.tasks.spelling import did_you_mean, quote
 from rung.tasks.task import Example
 
 MAX_INPUT_BYTES = 64 * 1024

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rung.core.errors import TaskError
+from rung.core.spelling import listing, quote
 from rung.tasks.lines import parse_json, read_lines
 from rung.tasks.rows import MAX_ROWS
-from rung.tasks.spelling import listing, quote
 
 CHAT_INPUT = "input"
 CHAT_TARGET = "answer"

@@ -20,7 +20,7 @@ from typing import Any
 
 from rung.core.errors import TaskError
 from rung.core.hashing import short_hash
-from rung.tasks.spelling import did_you_mean, quote
+from rung.core.spelling import did_you_mean, quote
 from rung.tasks.task import Example
 
 FILE = "scorer.py"

@@ -17,7 +17,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=0.6)
     if close:
         return f"did you mean {folded[close[0]]!r}?"
-    return f"known: {listing(names)}" if names else ""
+    return f"known: {listing(names)}" if names else "none is defined"
 
 
 def listing(names: Iterable[object]) -> str:
