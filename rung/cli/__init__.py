@@ -1,4 +1,4 @@
-"""The command `rung`: one file per verb; a verb parses, calls one function of `rung.api`, prints.
+"""The command `rung`: one file per verb; a verb parses, calls one flow (`rung/flow/`), prints.
 
 Data goes to stdout, talk and progress to stderr. Nothing heavy is imported until a verb runs.
 """

@@ -26,7 +26,7 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
     if model.startswith("http:"):
         from rung.engines.http import HttpEngine
 
-        return HttpEngine(endpoint_of(model))
+        return HttpEngine.from_name(model)
     from rung.engines.llama_api import find_library
     from rung.engines.models import pull
 
