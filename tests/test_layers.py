@@ -16,7 +16,7 @@ ORDER = (
     "gate", "registry", "report", "flow", "cli",
 )  # fmt: skip
 HOMES = {
-    "torch": (),
+    "torch": ("engines",),
     "starlette": (),
     "sqlalchemy": ("store",),
     "aiohttp": ("engines",),
@@ -66,6 +66,11 @@ def test_heavy_and_unsafe_imports_stay_at_home() -> None:
         if name in HOMES and stage_of(path) not in HOMES[name]
     ]
     assert not strays
+
+
+def test_torch_has_one_home() -> None:
+    users = {path.name for path in modules() if "torch" in set(imported(path))}
+    assert users == {"transformers_model.py"}
 
 
 def test_only_the_gate_opens_the_holdout() -> None:

@@ -37,7 +37,7 @@ ABILITIES = Capabilities(
     choice_logprobs=True,
     regex=True,
     schema=True,
-    in_process=True,
+    tokens=False,
     context_tokens=4096,
 )
 

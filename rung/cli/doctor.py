@@ -45,10 +45,12 @@ def _home() -> dict[str, Any]:
 
 
 def _engine() -> dict[str, Any]:
-    from rung.engines.llama_api import find_library
+    from rung.engines.llama_packages import choose, describe
 
-    path = find_library()
-    return _check("llama", path is not None, _version("xllamacpp"), "pip install 'rung[local]'")
+    library, passed_over = choose()
+    found = [describe(library)] if library else []
+    found += [f"not used: {reason}" for reason in passed_over.values()]
+    return _check("llama", library is not None, "; ".join(found), "pip install 'rung[local]'")
 
 
 def _model() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Where things live on this machine, and the only place that reads the environment.
 
-| variable       | meaning                                                        |
-|----------------|----------------------------------------------------------------|
+| variable       | meaning                                                         |
+|----------------|-----------------------------------------------------------------|
 | `RUNG_HOME`    | folder of models, tasks, runs and the store (default `~/.rung`) |
+| `RUNG_LLAMA`   | package to take llama.cpp from (default: the fastest that fits) |
 | `RUNG_OFFLINE` | `1` forbids every download                                      |
 | `RUNG_THREADS` | threads an in-process engine may use (default 2)                |
 
@@ -15,6 +16,9 @@ import os
 from pathlib import Path
 
 from rung.core.errors import ConfigError
+
+LLAMA_PACKAGES = ("llama-cpp-python", "xllamacpp")
+"""The preferred one first."""
 
 
 def home() -> Path:
@@ -37,6 +41,17 @@ def num_threads() -> int:
     return int(text)
 
 
+def llama_package() -> str:
+    """Return the package that llama.cpp must be taken from; empty when any will do."""
+    name = os.environ.get("RUNG_LLAMA", "")
+    if name not in ("", *LLAMA_PACKAGES):
+        raise ConfigError(
+            f"RUNG_LLAMA is {name!r}, not one of {', '.join(LLAMA_PACKAGES)}",
+            hint="unset RUNG_LLAMA",
+        )
+    return name
+
+
 def limit_spinning() -> None:
     """Let OpenMP threads sleep soon when they wait, unless the user has set GOMP_SPINCOUNT.
 
@@ -44,6 +59,11 @@ def limit_spinning() -> None:
     threads that spin at every barrier cost 4x of the decoding speed; on a quiet machine nothing.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+def keep_hub_offline() -> None:
+    """Tell Hugging Face libraries to fetch nothing; must run before they are imported."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def secret(variable: str) -> str | None:

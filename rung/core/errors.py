@@ -62,7 +62,15 @@ class EngineError(RungError):
 
 
 class FormError(RungError):
-    """A schema that no form can express, or a form used against its schema."""
+    """A schema that no form can express, or a form used against its schema.
+
+    `path` and `keyword` name what cannot be expressed, where one keyword is the reason.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", path: str = "", keyword: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.keyword = keyword
 
 
 class TrainError(RungError):

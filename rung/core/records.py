@@ -43,6 +43,35 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What filling a form took beyond `Usage`, as far as the engine can tell.
+
+    `Usage.forced_tokens` are the forced tokens evaluated plus those skipped; accepted drafts are
+    output tokens, because the model agreed to each.
+    """
+
+    skipped_tokens: int = 0
+    """Tokens behind the last decision: written, never evaluated."""
+    drafted_tokens: int = 0
+    """Tokens proposed where a forced text meets a value, and evaluated with it."""
+    accepted_tokens: int = 0
+    """Drafted tokens that the model would have written too."""
+    scored_tokens: int = 0
+    """Tokens evaluated to compare options, the winner's included."""
+    passes: int = 0
+    """Forward passes, or requests to a server."""
+
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(
+            skipped_tokens=self.skipped_tokens + other.skipped_tokens,
+            drafted_tokens=self.drafted_tokens + other.drafted_tokens,
+            accepted_tokens=self.accepted_tokens + other.accepted_tokens,
+            scored_tokens=self.scored_tokens + other.scored_tokens,
+            passes=self.passes + other.passes,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One sample of one example, as a results file (JSONL) holds it."""
 
@@ -55,6 +84,7 @@ class Row:
     """True only if every requirement is met and nothing forbidden happened."""
     output: Any = None
     usage: Usage = field(default_factory=Usage)
+    effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
     cost_usd: float = 0.0
     error: str | None = None

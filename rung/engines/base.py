@@ -89,8 +89,8 @@ class Capabilities:
     thinking: bool = False
     """The model's chat template has a native thinking switch."""
     adapters: bool = False
-    in_process: bool = False
-    """Runs in this process: tokens found in its cache cost nothing."""
+    tokens: bool = False
+    """Also a `TokenModel` (`steps.py`): forms are filled token by token, in this process."""
     context_tokens: int = 0
     """0 when unknown."""
 

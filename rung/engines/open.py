@@ -1,7 +1,9 @@
 """From the name people type to a running engine, and to the price of its calls.
 
     smollm2-135m, llama:NAME, hf:org/repo/file.gguf, ./x.gguf     in-process llama.cpp
+    transformers:FOLDER, transformers:x.gguf                      in-process torch
     http:NAME, http:MODEL@URL                                     an OpenAI-style server
+    fake:random, fake:random:SEED                                 random bytes, to try forms with
     (empty)                                                       no model: this machine's price
 
 A catalogue model that is not here yet is pulled first.
@@ -10,8 +12,11 @@ A catalogue model that is not here yet is pulled first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from rung.core.config import keep_hub_offline, limit_spinning
 from rung.core.errors import ConfigError, EngineError
 from rung.engines.base import Engine
 from rung.engines.endpoints import endpoint_of, endpoints_path
@@ -27,10 +32,14 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
         from rung.engines.http import HttpEngine
 
         return HttpEngine.from_name(model)
-    from rung.engines.llama_api import find_library
+    if model.startswith("fake:random"):
+        return _random_bytes(model)
+    if model.startswith("transformers:"):
+        return _transformers(model)
+    from rung.engines.llama_packages import installed
     from rung.engines.models import pull
 
-    if find_library() is None:
+    if not installed():
         raise EngineError(
             f"model {model!r} needs the in-process engine, which is not installed",
             hint="pip install 'rung[local]'",
@@ -39,6 +48,29 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
     from rung.engines.llama import LlamaEngine
 
     return LlamaEngine(model, file.path)
+
+
+def _transformers(model: str) -> Engine:
+    for package in ("torch", "transformers", "accelerate", "gguf", "llguidance"):
+        if find_spec(package) is None:
+            raise EngineError(
+                f"model {model!r} needs {package}, which is not installed",
+                hint="pip install 'rung[train]'; without a GPU see docs/cli.md",
+            )
+    limit_spinning()
+    keep_hub_offline()
+    from rung.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(model, Path(model.removeprefix("transformers:")).expanduser())
+
+
+def _random_bytes(model: str) -> Engine:
+    seed = model.removeprefix("fake:random").lstrip(":") or "0"
+    if not seed.isdigit():
+        raise ConfigError(f"{model!r} has no whole number as seed", hint="fake:random:1")
+    from rung.engines.bytes import ByteEngine, random_speech
+
+    return ByteEngine(random_speech(int(seed)), model)
 
 
 def price_of_model(model: str) -> Price:

@@ -1,76 +1,147 @@
-"""Choose the next token: greedy or sampled, inside a grammar where the request sets one.
+"""Grammars over a model's own vocabulary, and the choice of the next token inside one.
 
-Masks come from llguidance, built on the model's own vocabulary. Nothing here evaluates a model.
+Masks, forced text and healed tokenization come from llguidance. Nothing here evaluates a model.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llguidance
 import numpy as np
+import numpy.typing as npt
 
 from rung.core.errors import EngineError
-from rung.engines.base import Request
-from rung.engines.llama_api import LlamaModel, Logits
-from rung.engines.options import log_softmax
+from rung.engines.healing import Pieces
 
-_MAX_MATCHERS = 64
+Logits = npt.NDArray[np.float32]
+
+_MAX_MATCHERS = 256
+_RECENT_TOKENS = 8
+_SAMPLES = tuple(
+    text.encode()
+    for text in (
+        '{"Kind": "a  b", "n": [1, 22]}',
+        " x\n\n  y ",
+        "Zürich, ﬁ é 日本語 🙂",
+        "\u0301e\u0301",
+    )
+)
+
+
+def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    """Return log-probabilities of one row of logits, shape (vocab,)."""
+    row: npt.NDArray[np.float64] = logits.astype(np.float64)
+    row -= row.max()
+    row -= np.log(np.exp(row).sum())
+    return row
+
+
+def regex_grammar(regex: str) -> str:
+    """Return the grammar of the texts that match `regex` whole."""
+    return str(llguidance.LLMatcher.grammar_from_regex(regex))
+
+
+def lark_grammar(lark: str) -> str:
+    """Return the grammar of a Lark source whose first rule is `start`."""
+    return str(llguidance.LLMatcher.grammar_from_lark(lark))
+
+
+def schema_grammar(schema: Any, **options: Any) -> str:
+    """Return the grammar of the JSON texts of a schema, written with `, ` and `: `."""
+    separators: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    return str(
+        llguidance.LLMatcher.grammar_from_json_schema(
+            json.dumps(schema), overrides=separators | options
+        )
+    )
 
 
 class Grammars:
-    """Compiled grammars of one model; `control` tokens are never part of a constrained text."""
+    """A model's tokenizer as llguidance sees it, and the grammars compiled for it.
 
-    def __init__(self, api: LlamaModel, control: Collection[int]) -> None:
-        self._api, self._control = api, control
+    `build` makes the `llguidance.LLTokenizer` on first use.
+    """
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build = build
         self._tokenizer: Any = None
-        self._matchers: dict[str, Any] = {}
+        self._pieces: Pieces | None = None
+        self._matchers: OrderedDict[str, Any] = OrderedDict()
 
-    def matcher(self, request: Request) -> Any:
-        """Return a fresh matcher of the request's regex or schema; None when it has neither."""
-        if request.regex:
-            grammar = llguidance.LLMatcher.grammar_from_regex(request.regex)
-        elif request.schema is not None:
-            grammar = llguidance.LLMatcher.grammar_from_json_schema(
-                json.dumps(request.schema),
-                overrides={
-                    "whitespace_flexible": False,
-                    "item_separator": ", ",
-                    "key_separator": ": ",
-                },
-            )
-        else:
-            return None
+    @property
+    def tokenizer(self) -> Any:
+        """The `llguidance.LLTokenizer`."""
+        if self._tokenizer is None:
+            self._tokenizer = self._build()
+            _check_faithful(self._tokenizer)
+        return self._tokenizer
+
+    def matcher(self, grammar: str) -> Any:
+        """Return a fresh matcher. Raises EngineError when the grammar cannot be compiled."""
         if grammar not in self._matchers:
-            matcher = llguidance.LLMatcher(self._build_tokenizer(), grammar)
+            matcher = llguidance.LLMatcher(self.tokenizer, grammar, log_level=0)
             if matcher.is_error():
                 reason = matcher.get_error().splitlines()[0]
                 raise EngineError(f"the engine cannot enforce this grammar: {reason}")
-            if len(self._matchers) >= _MAX_MATCHERS:
-                self._matchers.clear()
             self._matchers[grammar] = matcher
+            if len(self._matchers) > _MAX_MATCHERS:
+                self._matchers.popitem(last=False)
+        self._matchers.move_to_end(grammar)
         return self._matchers[grammar].deep_copy()
+
+    def tokenize(self, text: bytes) -> list[int]:
+        """Return the canonical tokens of plain text in the middle of a document."""
+        tokens: list[int] = self.tokenizer.tokenize_bytes(text)
+        return tokens
+
+    def settle(self, text: bytes, before: Sequence[int]) -> tuple[list[int], bytes]:
+        """Return the tokens of `text` that stand whatever follows, and the bytes they leave.
+
+        `before` are the tokens the text comes after. What is left might be part of a longer token
+        together with what follows, so it must not be tokenized yet (token healing).
+        """
+        tokens, left = self.tokenizer.tokenize_partial(text, list(before[-_RECENT_TOKENS:]))
+        tokens, left = list(tokens), bytes(left)
+        while tokens and self._known_pieces().reach_over(text, len(text) - len(left)):
+            left = self.bytes_of([tokens.pop()]) + left
+        return tokens, left
+
+    def _known_pieces(self) -> Pieces:
+        if self._pieces is None:
+            tokens = range(self.tokenizer.vocab_size)
+            self._pieces = Pieces(self.bytes_of([token]) for token in tokens)
+        return self._pieces
+
+    def bytes_of(self, tokens: Sequence[int]) -> bytes:
+        """Return the bytes that tokens stand for."""
+        return bytes(self.tokenizer.decode_bytes(list(tokens)))
+
+    def is_end(self, token: int) -> bool:
+        """Return whether a token ends an answer."""
+        return token in self.tokenizer.eos_tokens
 
     def clear(self) -> None:
         """Drop everything that refers to the model."""
         self._matchers.clear()
-        self._tokenizer = None
+        self._tokenizer = self._pieces = None
 
-    def _build_tokenizer(self) -> Any:
-        if self._tokenizer is None:
-            factory: Any = llguidance.LLTokenizer
-            self._tokenizer = factory.from_llamacpp(
-                tokens=[
-                    (b"\xff" if token in self._control else b"") + self._api.piece(token)
-                    for token in range(self._api.num_vocab)
-                ],
-                vocab_ptr=self._api.vocab,
-                tokenize_fptr=self._api.tokenize_address,
-                eos_token=self._api.eos,
-            )
-        return self._tokenizer
+
+def _check_faithful(tokenizer: Any) -> None:
+    """Refuse a tokenizer that changes text (lower case, other spaces): no form can be forced."""
+    for text in _SAMPLES:
+        found = bytes(tokenizer.decode_bytes(tokenizer.tokenize_bytes(text)))
+        if found != text:
+            raise EngineError(f"the model's tokenizer turns {text!r} into {found!r}")
+
+
+def allowed_tokens(matcher: Any, num_vocab: int) -> npt.NDArray[np.bool_]:
+    """Return which tokens may come next, shape (vocab,)."""
+    mask = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+    return np.unpackbits(mask, bitorder="little")[:num_vocab].astype(bool)
 
 
 def pick(logits: Logits, matcher: Any, temperature: float, random: np.random.Generator) -> int:
@@ -80,8 +151,7 @@ def pick(logits: Logits, matcher: Any, temperature: float, random: np.random.Gen
         if matcher is None or matcher.validate_tokens([token]) == 1:
             return token
     if matcher is not None:
-        mask = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
-        allowed = np.unpackbits(mask, bitorder="little")[: len(logits)].astype(bool)
+        allowed = allowed_tokens(matcher, len(logits))
         logits = np.where(allowed, logits, -np.inf).astype(np.float32)
     if temperature <= 0:
         return int(logits.argmax())

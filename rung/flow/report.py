@@ -36,7 +36,7 @@ def write_report(climb: Climb, path: Path) -> None:
 def _categories(climb: Climb, task: Task) -> dict[str, str]:
     """Return each example's value of the task's first choice field, dev from the task itself and
     holdout from what the oracle-free rows know: the gate's receipt."""
-    choices = compile_form(task.schema).choices()
+    choices = compile_form(task.schema, style=task.style).choices()
     if not choices:
         return {}
     field = choices[0].path

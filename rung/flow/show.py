@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rung.flow.session import open_session
+from rung.forms import describe_fields
 from rung.registry import measured, promoted
-from rung.routes.prompt import describe_fields
 
 
 def describe(task: str) -> dict[str, Any]:

@@ -10,21 +10,32 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from rung.forms.form import Choice, Decision
+from rung.forms.form import Decision
 
 NEGLIGIBLE = math.log(1e-3)
 _IMPOSSIBLE = -9999.0
 _ROUNDING = 1e-3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Fitted on labels: log-probabilities plus `bias`, one an option, divided by `temperature`."""
+
+    temperature: float = 1.0
+    bias: tuple[float, ...] = ()
+
+
 def decide(
-    slot: Choice,
+    options: Sequence[Any],
     scores: Sequence[float],
     prior: Sequence[float] | None = None,
     mass: float = 0.0,
+    calibration: Calibration | None = None,
 ) -> tuple[int, Decision] | None:
     """Return the winner's index and its decision, or None when the scores are unusable.
 
@@ -34,7 +45,7 @@ def decide(
     """
     given = np.asarray(scores, dtype=np.float64)
     usable = np.isfinite(given) & (given < _ROUNDING)
-    if given.shape != (len(slot.values),) or not usable.any():
+    if given.shape != (len(options),) or not usable.any():
         return None
     raw = np.where(usable, given, _IMPOSSIBLE)
     shifted = raw - raw.max()
@@ -42,6 +53,9 @@ def decide(
         negligible = shifted < NEGLIGIBLE
         calibrated = raw - np.asarray(prior, dtype=np.float64)
         shifted = np.where(negligible, shifted, calibrated - calibrated[~negligible].max())
+    if calibration is not None:
+        shifted = shifted + np.asarray(calibration.bias or 0.0)
+        shifted = (shifted - shifted.max()) / calibration.temperature
     weights = np.exp(shifted)
     p = weights / weights.sum()
     order = np.argsort(-p, kind="stable")
@@ -49,9 +63,9 @@ def decide(
     decision = Decision(
         p=float(p[winner]),
         margin=float(p[winner] - p[second]),
-        runner_up=slot.values[second],
+        runner_up=options[second],
         valid_mass=mass or min(1.0, float(np.exp(raw).sum())),
         scores=tuple(map(float, raw)),
-        probabilities={json.dumps(v): float(q) for v, q in zip(slot.values, p, strict=True)},
+        probabilities={json.dumps(v): float(q) for v, q in zip(options, p, strict=True)},
     )
     return winner, decision

@@ -16,7 +16,7 @@ _LONGEST_ESCAPE = 12
 """Characters of a surrogate pair written as two escapes."""
 
 
-def readings(slot: Value, text: str, after: str, cut: bool) -> list[Any]:
+def readings(slot: Value, text: str, cut: bool) -> list[Any]:
     """Return what a generated literal may stand for, best first; nothing when it is no literal.
 
     Text is also offered tidied, a list without repeats; text cut by the token limit ends at its
@@ -27,11 +27,12 @@ def readings(slot: Value, text: str, after: str, cut: bool) -> list[Any]:
         value = _closed(text) if slot.kind == "text" else None
         return [] if value is None else [value]
     try:
-        value = read_literal(text.removesuffix(after))
+        value = read_literal(text)
     except ValueError:
         return []
     if isinstance(value, str) and slot.kind == "text":
-        return [_tidy(value, slot.max_chars), value]
+        tidied = value.strip() if slot.extractive else _tidy(value, slot.max_chars)
+        return [tidied, value]
     if isinstance(value, list):
         return [value, list({json.dumps(item): item for item in value}.values())]
     return [value]

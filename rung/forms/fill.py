@@ -1,229 +1,336 @@
-"""Fill a form with a model, slot by slot where the engine can, in one call where it cannot.
+"""Fill a form with a model: token by token, slot by slot, or in one call, as the engine allows.
 
-Structure is written as forced prefix; choices are scored; values are generated inside their
-regular expression together with the character that follows them, so that tokens are the ones the
-model would have written. Whatever the model does, the result is valid against the schema or
-`failed` with a reason.
+An engine in this process goes token by token (`token_pen.py`); a server that can force a prefix and
+limit what follows goes slot by slot (`request_pen.py`); any other is asked for the whole answer
+(`whole.py`). Whatever the model does, the result is valid against the schema, or `failed` or
+`abstained` with a reason. Only what breaks the schema is filled again.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from rung.core.clock import monotonic_ms
 from rung.core.errors import EngineError, FormError
-from rung.core.records import Message, Usage
-from rung.engines.base import Completion, Engine, Request, Thinking
-from rung.forms.decisions import decide
-from rung.forms.drafts import readings
-from rung.forms.form import Choice, Const, Decision, Filled, Form, Node, Object, Value
-from rung.forms.literals import quote
-from rung.forms.validity import slot_violation, violation
-from rung.forms.whole import RETRY_TEMPERATURE, fill_whole
+from rung.core.records import Effort, Message, Status, Usage
+from rung.engines.base import Engine, Request, Thinking
+from rung.engines.steps import TokenModel
+from rung.forms.decisions import Calibration, decide
+from rung.forms.drive import Work, gather, run
+from rung.forms.form import Choice, Const, Decision, Filled, Form, Node, Object, Value, slots_of
+from rung.forms.pen import Pen, Scores
+from rung.forms.request_pen import RequestPen
+from rung.forms.token_pen import TokenPen
+from rung.forms.validity import violations
+from rung.forms.walk import NOTHING, RETRY_TEMPERATURE, Abstained, Limits, Unfilled, Walk
+from rung.forms.weigh import Scoring
+from rung.forms.whole import fill_whole
 
 Priors = Mapping[str, Sequence[float]]
 """Log-probability of each option of a choice slot when the input says nothing, by slot path."""
+
+_MAX_REQUESTS_AT_ONCE = 8
+_TIMEOUT_MS = 120_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """How a form is filled; every switch can be turned off to measure what it does."""
+
+    known: Mapping[str, Any] = field(default_factory=dict)
+    """Values decided elsewhere, by slot path: written, not asked."""
+    priors: Priors = field(default_factory=dict)
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    """Fitted on labels, by slot path; see `decisions.py`."""
+    parallel: bool = False
+    """Fill the scalar slots side by side, each without sight of the others; then the rest."""
+    scoring: Scoring = "trie"
+    """How options are weighed; see `weigh.py`."""
+    forcing: bool = True
+    """Off: forced tokens take a pass each, as where a grammar only masks."""
+    thinking: Thinking = "default"
+    temperature: float = 0.0
+    """Above 0, values and choices are drawn instead of taking the likeliest."""
+    max_tokens: int = 256
+    """Most tokens of one generated value."""
+    retries: int = 1
+    """How often a value, or what breaks the schema, is drawn again."""
+    seed: int = 0
 
 
 def fill(
     form: Form,
     engine: Engine,
     messages: Sequence[Message],
+    how: Filling = Filling(),  # noqa: B008  (frozen)
     *,
-    known: Mapping[str, Any] | None = None,
+    source: str = "",
     lead: str = "",
-    priors: Priors | None = None,
-    thinking: Thinking = "default",
-    max_tokens: int = 256,
-    retries: int = 1,
-    seed: int = 0,
 ) -> Filled:
     """Fill every slot of `form` after `messages`.
 
-    `known` maps slot paths to values decided elsewhere (written, not asked); `lead` is text the
-    answer starts with (a scratchpad); `max_tokens` caps each generated value; a value (or a whole
-    answer) that breaks the schema is drawn again `retries` times. Engine errors that make an
-    answer impossible are raised; bad content never is. `priors` count where choices are scored.
+    `source` is the input that extractive slots copy from; `lead` is text the answer starts with (a
+    scratchpad). Engine errors that make an answer impossible are raised; bad content never is.
     """
-    known = known or {}
-    slots = list(form.slots())
-    if unknown := known.keys() - {slot.path for slot in slots}:
-        raise FormError(
-            f"no slot of the form is called {sorted(unknown)[0]!r}",
-            hint=f"slots: {', '.join(slot.path for slot in slots)}"[:300],
+    _check_known(form, how.known)
+    request = Request(
+        messages=tuple(messages),
+        prefix=lead,
+        thinking=how.thinking,
+        max_tokens=how.max_tokens,
+        seed=how.seed,
+    )
+    if engine.capabilities.tokens:
+        return fill_many(form, engine, [messages], how, sources=[source], leads=[lead])[0]
+    if _goes_slotwise(form, engine, how):
+        pen = RequestPen(engine, request)
+        return run(_fill(form, pen, how, source), lambda requests: _ask_all(engine, requests))
+    return fill_whole(form, engine, replace(request, prefix=""), how.known, lead, how.retries)
+
+
+def fill_many(
+    form: Form,
+    engine: Engine,
+    conversations: Sequence[Sequence[Message]],
+    how: Filling = Filling(),  # noqa: B008  (frozen)
+    *,
+    sources: Sequence[str] = (),
+    leads: Sequence[str] = (),
+) -> list[Filled]:
+    """Fill the form for several inputs side by side on an engine that runs in this process.
+
+    What one input gets does not depend on the others, but for near ties that the batch's shape may
+    turn. Latencies are those of the whole batch.
+    """
+    if not engine.capabilities.tokens:
+        raise EngineError(f"{engine.model} cannot fill several forms at once")
+    model = cast(TokenModel, engine)
+    deadline_ms = monotonic_ms() + _TIMEOUT_MS * len(conversations)
+
+    def evaluate(steps: list[Any]) -> list[Any]:
+        if monotonic_ms() > deadline_ms:
+            raise EngineError(f"{engine.model} took longer than allowed", retryable=True)
+        return list(model.evaluate(steps))
+
+    with model.lock:
+        works = []
+        for i, messages in enumerate(conversations):
+            request = Request(
+                messages=tuple(messages),
+                prefix=leads[i] if leads else "",
+                thinking=how.thinking,
+                seed=how.seed,
+            )
+            pen = TokenPen.open(model, model.open(request), how.scoring, forcing=how.forcing)
+            works.append(_fill(form, pen, how, sources[i] if sources else ""))
+        return run(gather(works), evaluate)
+
+
+def _fill(form: Form, pen: Pen, how: Filling, source: str) -> Work[Filled]:
+    """Fill one form with one pen; count the rounds it takes."""
+    start = monotonic_ms()
+    filler = _Filler(form, pen, how, source)
+    work = filler.run()
+    num_rounds = 0
+    try:
+        wanted = next(work)
+        while True:
+            num_rounds += 1
+            wanted = work.send((yield wanted))
+    except StopIteration as stop:
+        output, status, reason = stop.value
+    finally:
+        pen.close(keep=True)
+    return Filled(
+        output=output,
+        status=status,
+        reason=reason,
+        text=pen.text,
+        decisions=filler.decisions,
+        usage=pen.usage + filler.usage,
+        effort=pen.effort + filler.effort + Effort(passes=num_rounds),
+        latency_ms=monotonic_ms() - start,
+        num_calls=num_rounds,
+    )
+
+
+class _Filler:
+    """The steps of filling one form: side by side, in order, and again what broke the schema."""
+
+    def __init__(self, form: Form, pen: Pen, how: Filling, source: str) -> None:
+        self.decisions: dict[str, Decision] = {}
+        self.usage = Usage()
+        self.effort = Effort()
+        self._form, self._pen, self._how, self._source = form, pen, how, source
+        self._limits = Limits(
+            max_tokens=how.max_tokens,
+            retries=how.retries,
+            temperature=how.temperature,
+            seed=how.seed,
         )
-    request = Request(messages=tuple(messages), thinking=thinking, max_tokens=max_tokens, seed=seed)
-    can = engine.capabilities
-    drawn = any(isinstance(slot, Value) and slot.path not in known for slot in slots)
-    if can.prefix and can.choices and (can.regex or not drawn):
-        return _Writer(
-            form=form,
-            engine=engine,
-            request=request,
-            known=known,
-            lead=lead,
-            priors=priors or {},
-            retries=retries,
-        ).run()
-    return fill_whole(form, engine, request, known, lead, retries)
 
-
-def answer_json(form: Form, output: Mapping[str, Any]) -> str:
-    """Return `output` exactly as the form would write it (for few-shot examples and training).
-
-    Names the form does not know are left out, and so are names that `output` does not have.
-    """
-    return _render(form.root, output)
-
-
-class _Unfilled(Exception):
-    """A slot that no attempt could fill; carries the reason."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Writer:
-    """Writes one answer from left to right; `text` is what stands so far."""
-
-    form: Form
-    engine: Engine
-    request: Request
-    known: Mapping[str, Any]
-    lead: str
-    priors: Priors
-    retries: int
-    text: str = ""
-    decisions: dict[str, Decision] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
-    num_calls: int = 0
-    repaired: bool = False
-
-    def run(self) -> Filled:
-        start = monotonic_ms()
-        output = None
+    def run(self) -> Work[tuple[Any, Status, str]]:
+        """Return the output, how it went, and why it is none."""
+        known = dict(self._how.known)
         try:
-            output = self._object(self.form.root)
-            reason = violation(output, self.form)
-        except _Unfilled as unfilled:
-            reason = str(unfilled)
-        return Filled(
-            output=None if reason else output,
-            status="failed" if reason else "repaired" if self.repaired else "ok",
-            reason=reason,
-            text=self.text,
+            if self._how.parallel:
+                known |= yield from self._side_by_side(known)
+            return (yield from self._in_order(known))
+        except Unfilled as unfilled:
+            return None, "failed", str(unfilled)
+        except Abstained as abstained:
+            return None, "abstained", f"{abstained}: the model would rather not say"
+
+    def _side_by_side(self, known: Mapping[str, Any]) -> Work[dict[str, Any]]:
+        """Fill each scalar slot on a branch of its own; return their values."""
+        paths = [path for path in scalar_paths(self._form.root) if path not in known]
+        pens = yield from self._pen.fork(len(paths))
+        try:
+            values = yield from gather(
+                [self._walk(pen).only(path) for pen, path in zip(pens, paths, strict=True)]
+            )
+        finally:
+            for pen in pens:
+                pen.close(keep=False)
+                self.usage += replace(pen.usage, forced_tokens=0)
+                self.effort += replace(pen.effort, skipped_tokens=0)
+        return dict(zip(paths, values, strict=True))
+
+    def _in_order(self, known: Mapping[str, Any]) -> Work[tuple[Any, Status, str]]:
+        start = self._pen.mark()
+        walk = self._walk(self._pen, known=known)
+        output = yield from walk.run()
+        for attempt in range(self._how.retries + 1):
+            problems = violations(output, self._form.schema)
+            if not problems:
+                repaired = walk.repaired or attempt > 0
+                return output, "repaired" if repaired else "ok", ""
+            redo = frozenset(instance_path(problem.path) for problem in problems)
+            first = f"{instance_path(problems[0].path) or '$'}: {problems[0].message}"
+            if attempt == self._how.retries or redo & self._how.known.keys():
+                break
+            self._pen.rewind(start)
+            limits = replace(
+                self._limits, temperature=RETRY_TEMPERATURE, seed=self._limits.seed + attempt + 1
+            )
+            free = {} if "" in redo else {p: v for p, v in known.items() if p not in redo}
+            walk = self._walk(self._pen, known={**free, **self._how.known}, limits=limits)
+            walk.redo = redo
+            output = yield from walk.run(output)
+        return None, "failed", first
+
+    def _walk(
+        self, pen: Pen, *, known: Mapping[str, Any] | None = None, limits: Limits | None = None
+    ) -> Walk:
+        return Walk(
+            form=self._form,
+            pen=pen,
+            decide=self._decide,
+            limits=limits or self._limits,
+            known=known or {},
+            source=self._source,
             decisions=self.decisions,
-            usage=self.usage,
-            latency_ms=monotonic_ms() - start,
-            num_calls=self.num_calls,
         )
 
-    def _object(self, node: Object) -> dict[str, Any]:
-        """Fill an object; its last part writes the closing brace."""
-        self.text += "{"
-        output = {}
-        for i, (name, part) in enumerate(node.parts):
-            self.text += f"{' ' if i else ''}{_json(name)}:"
-            output[name] = self._part(part, "," if i < len(node.parts) - 1 else "}")
-        self.text += "" if node.parts else "}"
-        return output
+    def _decide(
+        self, path: str, options: Sequence[Any], scores: Scores
+    ) -> tuple[int, Decision | None] | None:
+        if scores.chosen is not None:
+            return scores.chosen, None
+        return decide(
+            options,
+            scores.logprobs,
+            self._how.priors.get(path),
+            scores.mass,
+            self._how.calibration.get(path),
+        )
 
-    def _part(self, node: Node, after: str) -> Any:
-        """Fill one part and write the character `after` it."""
-        if isinstance(node, Object):
-            self.text += " "
-            nested = self._object(node)
-            self.text += after
-            return nested
-        if isinstance(node, Choice | Value) and node.path not in self.known:
-            return (
-                self._decide(node, after) if isinstance(node, Choice) else self._draw(node, after)
-            )
-        value = node.value if isinstance(node, Const) else self.known[node.path]
-        self.text += f" {_json(value)}{after}"
-        return value
 
-    def _ask(self, **wanted: Any) -> Completion:
-        """Ask for what follows the text. A call of an in-process engine pays only for what is new,
-        and its forced tokens count all that the form wrote so far."""
-        request = replace(self.request, prefix=self.lead + self.text, **wanted)
-        completion = self.engine.complete(request)
-        used = completion.usage
-        if self.num_calls and self.engine.capabilities.in_process:
-            self.usage = replace(self.usage, forced_tokens=0)
-            used = replace(used, cached_tokens=0)
-        self.usage += used
-        self.num_calls += 1
-        return completion
+def scalar_paths(node: Node) -> list[str]:
+    """Return the slots that can be filled side by side: choices, numbers and dates of fixed place.
 
-    def _decide(self, slot: Choice, after: str) -> Any:
-        options = [f" {_json(value)}" for value in slot.values]
-        completion = self._ask(choices=tuple(options), choice_end=after)
-        if completion.choice_logprobs:
-            decided = decide(
-                slot,
-                completion.choice_logprobs,
-                self.priors.get(slot.path),
-                completion.choice_mass,
-            )
-            if decided is None:
-                raise _Unfilled(f"{slot.path}: the engine's scores are not usable")
-            winner, self.decisions[slot.path] = decided
-        elif (text := f" {completion.text.strip()}") in options:
-            winner = options.index(text)
-        else:
-            raise _Unfilled(f"{slot.path}: the model chose {completion.text[:80]!r}")
-        self.text += options[winner] + after
-        return slot.values[winner]
+    Free text and lists stay in order, so that they see the other values.
+    """
+    if isinstance(node, Choice) or (isinstance(node, Value) and node.kind in ("number", "date")):
+        return [node.path]
+    if not isinstance(node, Object):
+        return []
+    return [
+        path
+        for name, part in node.parts
+        if name not in node.optional
+        for path in scalar_paths(part)
+    ]
 
-    def _draw(self, slot: Value, after: str) -> Any:
-        pattern = f" {slot.regex}{quote(after)}"
-        problem = ""
-        for attempt in range(self.retries + 1):
-            problem = ""
-            completion = self._ask(
-                regex=pattern,
-                temperature=RETRY_TEMPERATURE if attempt else 0.0,
-                seed=self.request.seed + attempt,
-            )
-            cut = completion.finish_reason == "length"
-            for value in readings(slot, completion.text, after, cut):
-                problem = slot_violation(value, slot, self.form)
-                if not problem:
-                    self.repaired |= attempt > 0 or cut
-                    self.text += f" {_json(value)}{after}"
-                    return value
-            if cut:
-                problem = f"cut at {self.request.max_tokens} tokens; {problem}".rstrip("; ")
-            problem = problem or f"the model wrote {completion.text[:80]!r}"
-        raise _Unfilled(f"{slot.path}: {problem}")
+
+def instance_path(path: Sequence[str | int]) -> str:
+    """Return the path of a place in a value, as slots spell it: `lines[0].sku`."""
+    from rung.forms.form import join_path
+
+    text = ""
+    for key in path:
+        text = f"{text}[{key}]" if isinstance(key, int) else join_path(text, key)
+    return text
 
 
 def content_free_priors(
-    form: Form, engine: Engine, messages: Sequence[Message], thinking: Thinking = "default"
+    form: Form,
+    engine: Engine,
+    messages: Sequence[Message],
+    how: Filling = Filling(),  # noqa: B008
 ) -> dict[str, tuple[float, ...]]:
     """Return each choice slot's option log-likelihoods for `messages` whose input says nothing.
 
-    They are what `fill` takes as `priors`; slots the engine gave no scores for are left out.
+    They are what `Filling.priors` takes; slots the engine gave no scores for are left out.
     """
     if not engine.capabilities.choice_logprobs:
         raise EngineError(f"{engine.model} reports no probabilities of choices")
-    blanks = {slot.path: None for slot in form.slots() if isinstance(slot, Value)}
-    filled = fill(form, engine, messages, known=blanks, thinking=thinking)
-    return {path: decision.scores for path, decision in filled.decisions.items()}
+    blanks = {path: None for path in _blank_paths(form.root)}
+    plain = replace(how, known=blanks, priors={}, calibration={}, retries=0)
+    filled = fill(form, engine, messages, plain)
+    return {
+        slot.path: filled.decisions[slot.path].scores
+        for slot in form.choices()
+        if slot.path in filled.decisions
+    }
 
 
-def _render(node: Node, value: Any) -> str:
-    if isinstance(node, Const):
-        return _json(node.value)
-    if not isinstance(node, Object) or not isinstance(value, Mapping):
-        return _json(value)
-    parts = [
-        f"{_json(name)}: {_render(part, value[name])}" for name, part in node.parts if name in value
-    ]
-    return "{" + ", ".join(parts) + "}"
+def _blank_paths(node: Node) -> list[str]:
+    """Return the places that a content-free answer leaves null: all but choices."""
+    if isinstance(node, Object):
+        return [path for _, part in node.parts for path in _blank_paths(part)]
+    return [] if isinstance(node, Choice | Const) else [node.path]
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _check_known(form: Form, known: Mapping[str, Any]) -> None:
+    paths = {slot.path for slot in form.slots()} | set(_blank_paths(form.root))
+    if unknown := known.keys() - paths:
+        raise FormError(
+            f"no slot of the form is called {sorted(unknown)[0]!r}",
+            hint=f"slots: {', '.join(sorted(paths))}"[:300],
+        )
+
+
+def _goes_slotwise(form: Form, engine: Engine, how: Filling) -> bool:
+    can = engine.capabilities
+    slots = [slot for slot in slots_of(form.root) if slot.path not in how.known]
+    drawn = [slot for slot in slots if isinstance(slot, Value)]
+    return (
+        can.prefix
+        and can.choices
+        and (can.regex or not drawn)
+        and not any(slot.json_schema for slot in drawn)
+    )
+
+
+def _ask_all(engine: Engine, requests: list[Any]) -> list[Any]:
+    if len(requests) == 1:
+        return [engine.complete(requests[0])]
+    with ThreadPoolExecutor(max_workers=_MAX_REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(engine.complete, requests))
+
+
+__all__ = ["NOTHING", "Filling", "Priors", "content_free_priors", "fill", "fill_many"]

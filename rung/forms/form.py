@@ -1,8 +1,8 @@
 """What a form is: fixed structure the code writes, and slots the model fills.
 
-A form is a tree. `Object` gives keys and their order; `Const` is written, `Choice` is decided among
-listed values, `Value` is generated inside a regular expression. Records only: schemas are compiled
-in `schema.py`, forms filled in `fill.py`.
+A form is a tree. `Object` gives keys and their order, `Repeat` items, `Union` one of several
+shapes; `Const` is written, `Choice` is decided among listed values, `Value` is generated inside a
+grammar. Records only: schemas are compiled in `schema.py`, forms written in `walk.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rung.core.records import Status, Usage
+from rung.core.records import Effort, Status, Usage
 
-ValueKind = Literal["text", "number", "date", "list"]
+ValueKind = Literal["text", "number", "date", "list", "json"]
+Style = Literal["json", "indented", "lines"]
+NULL_OR = "(?:null|"
+"""How the expression of a nullable literal starts."""
+UNKNOWN = "unknown"
+"""The option a choice slot offers for abstaining, where its schema allows that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,68 +37,148 @@ class Choice:
     path: str
     values: tuple[Any, ...]
     description: str = ""
+    abstains: bool = False
+    """Offers `unknown` besides the values; choosing it is no answer."""
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """What the model is offered."""
+        return (*self.values, UNKNOWN) if self.abstains else self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """Free JSON text inside `regex` (which describes the JSON literal, without leading space)."""
+    """A JSON literal generated inside `regex`, or inside `json_schema` where that is set."""
 
     path: str
     kind: ValueKind
-    regex: str
-    schema: Mapping[str, Any] = field(default_factory=dict)
-    """The slot's part of the form's schema; a filled value is checked against it."""
+    regex: str = ""
+    """Expression of the literal, without leading space; empty for kind `json`."""
+    json_schema: str = ""
+    """For kind `json`: a self-contained JSON Schema as text, for a sub-grammar."""
+    schema: Any = True
+    """The slot's own schema, self-contained; a filled value is checked against it."""
     max_chars: int = 0
-    """For text: the longest value the regex allows, in characters; 0 for the other kinds."""
+    """For text: where the code closes it at the next word; 0 for the other kinds."""
+    max_items: int = 0
+    """For lists: how many items the code lets the model write."""
+    extractive: bool = False
+    """Text that must stand in the input, word for word."""
     hint: str = ""
     """What the value looks like, in words for the prompt."""
     description: str = ""
-    item: Const | Choice | Value | None = None
+    item: Node | None = None
     """For lists: what each item is."""
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is allowed besides the literal."""
+        return self.regex.startswith(NULL_OR)
+
+    @property
+    def opening(self) -> str:
+        """The text that every literal of this slot starts with."""
+        return self.regex[0] if self.regex.startswith('"') else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
-    """Named parts in writing order."""
+    """Named parts in writing order; the model decides whether to write those in `optional`."""
 
     path: str
     parts: tuple[tuple[str, Node], ...]
+    optional: frozenset[str] = frozenset()
+    min_parts: int = 0
+    max_parts: int | None = None
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names that must be there when the key is (`dependentRequired`)."""
+    any_of: tuple[frozenset[str], ...] = ()
+    """Of these sets of names at least one must be there whole; empty when there is no such rule."""
 
 
-Node = Const | Choice | Value | Object
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """An array of objects or arrays; after each item the model decides whether it goes on."""
+
+    path: str
+    item: Node
+    low: int
+    high: int | None
+    soft_high: int
+    """How many items the code lets the model write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Union:
+    """One of several shapes, told apart by how they begin."""
+
+    path: str
+    arms: tuple[Node, ...]
+
+
+Node = Const | Choice | Value | Object | Repeat | Union
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A keyword that the form itself does not hold: where, which, and what follows from it."""
+
+    path: str
+    keyword: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """A compiled schema: `root` to fill, `schema` to validate against, `hash` to cache by."""
 
-    root: Object
-    schema: dict[str, Any]
+    root: Node
+    schema: Any
     hash: str
+    style: Style = "json"
+    checked: tuple[Note, ...] = ()
+    """Keywords that are checked when the form is filled, because no structure can hold them."""
+    narrowed: tuple[Note, ...] = ()
+    """Keywords that allow more than the form ever writes."""
+
+    @property
+    def fields(self) -> tuple[tuple[str, Node], ...]:
+        """The top-level fields; none when the form is not an object."""
+        return self.root.parts if isinstance(self.root, Object) else ()
 
     def slots(self) -> Iterator[Choice | Value]:
-        """Yield what the model decides, in writing order."""
-        yield from _slots(self.root)
+        """Yield what the model decides or generates, in writing order; of a repeat its one item."""
+        yield from slots_of(self.root)
 
     def choices(self) -> tuple[Choice, ...]:
         """Return the choice slots."""
         return tuple(slot for slot in self.slots() if isinstance(slot, Choice))
 
 
-def _slots(node: Node) -> Iterator[Choice | Value]:
-    if isinstance(node, Object):
-        for _, part in node.parts:
-            yield from _slots(part)
-    elif not isinstance(node, Const):
+def slots_of(node: Node) -> Iterator[Choice | Value]:
+    """Yield the choice and value slots below a node."""
+    if isinstance(node, Choice | Value):
         yield node
+    for child in children_of(node):
+        yield from slots_of(child)
+
+
+def children_of(node: Node) -> tuple[Node, ...]:
+    """Return the nodes directly below a node."""
+    if isinstance(node, Object):
+        return tuple(part for _, part in node.parts)
+    if isinstance(node, Repeat):
+        return (node.item,)
+    return node.arms if isinstance(node, Union) else ()
 
 
 def join_path(parent: str, name: str) -> str:
     """Return the path of a property: names joined by dots, distinct for distinct places.
 
-    A name that is empty or holds a dot, bracket, quote or backslash stands as a JSON string.
+    A name that is empty or holds a dot, bracket, quote, backslash, question or number sign stands
+    as a JSON string.
     """
-    plain = name and not set(name) & set('.[]"\\')
+    plain = name and not set(name) & set('.[]"\\?#')
     segment = name if plain else json.dumps(name, ensure_ascii=False)
     return f"{parent}.{segment}" if parent else segment
 
@@ -117,14 +202,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A filled form. `output` is valid against the schema exactly when status is not `failed`."""
+    """A filled form. `output` is valid against the schema exactly when status is ok or repaired."""
 
-    output: dict[str, Any] | None
+    output: Any
     status: Status
     reason: str = ""
     text: str = ""
     """The answer as written, structure included."""
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
     num_calls: int = 0
+    """Requests to the engine; for an in-process engine its forward passes."""

@@ -18,9 +18,10 @@ CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\nt])'
 """One character of a JSON string: itself, or one of four escapes."""
 
 _META = set(r"\.^$|?*+()[]{}")
-_SPAN = 10**12 - 1
+_SPAN = 10**18 - Fraction(1, 2)
+"""Between two integers, so that no expression spells out the limit digit by digit."""
 _MAX_DIGITS = 18
-_MAX_DECIMALS = 6
+_MAX_DECIMALS = 15
 
 _Magnitudes = Callable[[Fraction | int, Fraction | int], list[str]]
 
@@ -30,7 +31,8 @@ _DAYS = (
     r"|02-(?:0[1-9]|[12][0-9]))"
 )
 _DATE = f"[12][0-9]{{3}}-{_DAYS}"
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME = rf"{_CLOCK}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:Z|[+-]{_CLOCK})"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HEX = "[0-9a-f]"
 
@@ -95,22 +97,27 @@ def _tighter(inclusive: Any, exclusive: Any, sign: int) -> tuple[Fraction | None
 
 
 def integer(bounds: Bounds) -> str:
-    """Return an expression for the integers inside the bounds; an open side reaches 10^12."""
+    """Return an expression for the integers inside the bounds; an open side reaches 10^18."""
     low, high = bounds.integers()
-    least = min(-_SPAN, (high or 0) - _SPAN) if low is None else low
-    most = max(_SPAN, (low or 0) + _SPAN) if high is None else high
+    least = -_reach(-(high or 0)) if low is None else low
+    most = _reach(low or 0) if high is None else high
     return _signed(least, most, lambda a, b: _magnitudes(math.ceil(a), math.floor(b)), 1)
 
 
 def number(bounds: Bounds, step: Any = None) -> str:
-    """Return an expression for numbers of at most 6 decimals; `step` is a `multipleOf`."""
+    """Return an expression for numbers of at most 15 decimals; `step` is a `multipleOf`."""
     decimals = _decimals(step)
     if decimals == 0:
         return integer(bounds)
     low, high = bounds.low, bounds.high
-    least = min(-_SPAN, (high or 0) - _SPAN) if low is None else low
-    most = max(_SPAN, (low or 0) + _SPAN) if high is None else high
+    least = -_reach(-(high or 0)) if low is None else low
+    most = _reach(low or 0) if high is None else high
     return _signed(least, most, lambda a, b: _decimal_magnitudes(a, b, decimals), 0)
+
+
+def _reach(bound: Fraction | int) -> Fraction | int:
+    """Return where an open side ends: as many digits as are told apart, or beyond a far bound."""
+    return _SPAN if 10 * bound < _SPAN else bound + _SPAN
 
 
 def _signed(

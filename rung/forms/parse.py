@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from rung.forms.form import Choice, Const, Form, Node, Object, Value
+from rung.forms.express import inexpressible
+from rung.forms.form import Choice, Const, Form, Node, Object, Repeat, Union, Value
 from rung.forms.lenient import find_lines, find_objects, read_literal, read_object
 from rung.forms.validity import violation
 
@@ -25,14 +27,18 @@ _QUANTITY = re.compile(
 )
 
 
-def parse_answer(text: str, form: Form) -> dict[str, Any] | None:
+def parse_answer(text: str, form: Form) -> Any:
     """Return the best reading of `text` as the form's object, or None when nothing was found.
 
     Of several readings the first valid one is taken, else the first of those with most fields.
     The result is JSON but not necessarily valid: ask `violation`.
     """
     text = text[:MAX_TEXT_CHARS]
+    if not isinstance(form.root, Object):
+        return _read_any(text, form)
     whole = read_object(text)
+    if whole == {} and not violation(whole, form):
+        return whole
     if whole is not None:
         return _best(_readings(form.root, whole), form)
     thought, mark, answer = text.rpartition(_THOUGHT_END)
@@ -41,10 +47,22 @@ def parse_answer(text: str, form: Form) -> dict[str, Any] | None:
     )
 
 
+def _read_any(text: str, form: Form) -> Any:
+    """Return the value of a form that is no object: the text as JSON, or its first line's words."""
+    for candidate in (text.strip(), json.dumps(text.strip())):
+        with suppress(ValueError):
+            value = _fit_value(form.root, read_literal(candidate))
+            if not violation(value, form):
+                return value
+    return next(find_objects(text), None)
+
+
 def _search(text: str, form: Form) -> Iterator[dict[str, Any]]:
+    root = form.root
+    assert isinstance(root, Object)
     for found in find_objects(text):
-        yield from _readings(form.root, found)
-    yield _fit(form.root, find_lines(text))
+        yield from _readings(root, found)
+    yield _fit(root, find_lines(text))
 
 
 def _readings(root: Object, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -83,7 +101,7 @@ def _fit(node: Object, found: Mapping[str, Any]) -> dict[str, Any]:
         if key is not None:
             matched = True
             fitted[name] = _fit_value(part, found[key])
-        elif isinstance(part, Const):
+        elif isinstance(part, Const) and name not in node.optional:
             fitted[name] = part.value
     return fitted if matched else {}
 
@@ -108,9 +126,15 @@ def _label(value: Any) -> str:
 def _fit_value(node: Node, value: Any) -> Any:
     if isinstance(node, Object):
         return _fit(node, value) if isinstance(value, dict) else value
+    if isinstance(node, Repeat):
+        return [_fit_value(node.item, item) for item in value] if isinstance(value, list) else value
+    if isinstance(node, Union):
+        fitted = [_fit_value(arm, value) for arm in node.arms]
+        arms = zip(node.arms, fitted, strict=True)
+        return next((one for arm, one in arms if not inexpressible(arm, one)), value)
     if isinstance(node, Choice | Const):
         return _fit_label(node.values if isinstance(node, Choice) else (node.value,), value)
-    if value is None or isinstance(value, dict):
+    if value is None or isinstance(value, dict) or node.kind == "json":
         return value
     if isinstance(value, str) and node.kind != "text" and _label(value) in ("null", "none"):
         return None

@@ -1,67 +1,74 @@
-"""Compile a JSON Schema (or pydantic model) into a form.
+"""Compile a JSON Schema (draft 4 to 2020-12) or a pydantic model into a form.
 
-Expressed: objects with known properties (all are written, optional ones too), enum, const,
-boolean, number, integer, string (length, pattern, format), nullable, arrays of scalars, nested
-objects, local `$ref` without recursion. Everything else is refused by keyword and path, because a
-form that silently ignores a constraint would promise validity it cannot keep. Bounds that a
-regular expression cannot hold (multipleOf, fractional limits) are checked when the form is filled.
+Structure becomes structure: objects with known properties, optional ones decided, enumerations and
+constants, numbers, dates, patterns, text, lists, arrays of objects, references, null, alternatives
+that begin differently. What no structure can hold becomes a slot with a sub-grammar (`json`), and
+what no grammar can hold is checked when the form is filled and listed in `Form.checked`. A schema
+without any value, or with a reference that leads nowhere, is refused by keyword and path.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import jsonschema
 
 from rung.core.errors import FormError
 from rung.core.hashing import content_hash
-from rung.forms.form import Choice, Const, Form, Node, Object, Value, join_path
-from rung.forms.literals import CHARACTER, FORMATS, bounds_of, integer, number, quote
-from rung.forms.patterns import literal_of
-from rung.forms.resolve import Resolver, listed, unable
-from rung.forms.validity import MAX_JSON_DEPTH, json_depth, validator_of
+from rung.forms.form import (
+    NULL_OR,
+    UNKNOWN,
+    Choice,
+    Const,
+    Form,
+    Node,
+    Note,
+    Object,
+    Repeat,
+    Style,
+    Union,
+    Value,
+    join_path,
+)
+from rung.forms.leads import discriminated, tell_apart
+from rung.forms.lines import check_lines
+from rung.forms.normal import Unsatisfiable, impossible, normalise, unable
+from rung.forms.presence import next_parts
+from rung.forms.resolve import CHECKED, Resolver, listed, merge
+from rung.forms.subgrammar import sub_grammar
+from rung.forms.validity import MAX_JSON_DEPTH, draft_of, json_depth, malformed
+from rung.forms.values import (
+    item_limits,
+    list_of,
+    listed_integers,
+    numeric,
+    settings_of,
+    string,
+)
 
 MAX_DEPTH = 16
-"""Objects below the root."""
+"""Objects below the root that are written out; deeper ones are left to a sub-grammar."""
 MAX_PARTS = 500
 MAX_OPTIONS = 1000
-MAX_CHARS = 4000
-MAX_ITEMS = 64
-DEFAULT_MAX_CHARS = 400
-DEFAULT_MAX_ITEMS = 8
-_MAX_LISTED_INTEGERS = 21
-_REFUSED = (
-    "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "patternProperties", "propertyNames",
-    "dependentSchemas", "dependentRequired", "dependencies", "unevaluatedProperties",
-    "unevaluatedItems", "contains", "prefixItems", "minProperties", "maxProperties", "$dynamicRef",
-    "$recursiveRef",
-)  # fmt: skip
+_OPEN: tuple[Any, ...] = (True, {})
 
 
-def compile_form(schema: Mapping[str, Any] | type) -> Form:
-    """Return the form of a JSON Schema object or a pydantic model class.
+def compile_form(schema: Mapping[str, Any] | bool | type, *, style: Style = "json") -> Form:
+    """Return the form of a JSON Schema or a pydantic model class.
 
     Raises FormError naming the keyword and the path of what cannot be expressed.
     """
-    source = _plain(schema_of(schema))
-    _check_schema(source)
-    kind = source.get("type", "object")
-    if kind != "object":
-        raise FormError(
-            f"$: 'type': a form is an object at its root, not {kind!r}",
-            hint="wrap it: {'type': 'object', 'properties': {'answer': …}}",
-        )
-    root = _Compiler(source).node(source, "", 0)
-    if not isinstance(root, Object) or not root.parts:
-        raise FormError("$: 'properties': there is nothing to fill", hint="add a property")
-    return Form(root=root, schema=source, hash=content_hash(["form-1", json.dumps(source)]))
+    return _compile(_text_of(schema_of(schema)), style)
 
 
-def schema_of(schema: Mapping[str, Any] | type) -> dict[str, Any]:
-    """Return a plain JSON Schema from a mapping or a pydantic model class."""
+def schema_of(schema: Mapping[str, Any] | bool | type) -> Any:
+    """Return a plain JSON Schema from a mapping, a boolean or a pydantic model class."""
+    if isinstance(schema, bool):
+        return schema
     if isinstance(schema, Mapping):
         return dict(schema)
     if not isinstance(schema, type):
@@ -78,184 +85,270 @@ def schema_of(schema: Mapping[str, Any] | type) -> dict[str, Any]:
         raise FormError(f"{schema.__name__} has no JSON Schema: {reason}") from None
 
 
-def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+def _text_of(schema: Any) -> str:
     """Return the schema as JSON would carry it, so that a copy means the same everywhere."""
     try:
         text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
         text.encode()
-        plain: dict[str, Any] = json.loads(text)
+        plain = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise FormError(f"$: the schema is not JSON: {error}") from None
     if json_depth(plain) > MAX_JSON_DEPTH:
         raise FormError(f"$: the schema is nested deeper than {MAX_JSON_DEPTH} levels")
-    return plain
+    return text
 
 
-def _check_schema(source: dict[str, Any]) -> None:
-    kind = type(validator_of(source))
+@lru_cache(maxsize=64)
+def _compile(text: str, style: Style) -> Form:
+    source = json.loads(text)
+    kind = draft_of(source)
     if kind is jsonschema.Draft3Validator:
-        raise FormError("$: '$schema': draft 3 is not supported", hint="use draft 2020-12")
-    try:
-        kind.check_schema(source)
-    except jsonschema.SchemaError as error:
-        raise FormError(f"{error.json_path}: not a JSON Schema: {error.message[:200]}") from None
+        raise unable("", "$schema", "draft 3 is not supported", hint="use draft 2020-12")
+    if (problem := malformed(source)) is not None:
+        where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem.path)
+        raise FormError(f"${where}: not a JSON Schema: {problem.message}")
+    compiler = _Compiler(normalise(source, kind))
+    root = compiler.root()
+    if style == "lines":
+        check_lines(root)
+    return Form(
+        root=root,
+        schema=source,
+        hash=content_hash(["form-2", text, style]),
+        style=style,
+        checked=tuple(dict.fromkeys(compiler.checked)),
+        narrowed=tuple(dict.fromkeys(compiler.narrowed)),
+    )
 
 
 class _Compiler:
-    """Walks a schema; a `source` is a subschema as written, a `schema` one that was resolved."""
+    """Walks a normalised schema: a `source` is a subschema as written, a `schema` is resolved."""
 
-    def __init__(self, root: dict[str, Any]) -> None:
+    def __init__(self, root: Any) -> None:
+        self.checked: list[Note] = []
+        self.narrowed: list[Note] = []
+        self._source = root
         self._resolver = Resolver(root)
         self._num_parts = 0
+        self._open: list[str] = []
 
-    def node(self, source: Any, path: str, depth: int) -> Node:
+    def root(self) -> Node:
+        return self._node(self._source, "", 0)
+
+    def _node(self, source: Any, path: str, depth: int) -> Node:
+        """Return the node of a subschema; what structure cannot hold becomes a sub-grammar."""
+        reference = source.get("$ref", "") if isinstance(source, Mapping) else ""
+        if source is False:
+            raise impossible(path, "false", "no value is allowed here")
+        if reference in self._open or depth > MAX_DEPTH or self._num_parts > MAX_PARTS:
+            return self._fallback(source, path)
         self._num_parts += 1
-        if self._num_parts > MAX_PARTS:
-            raise unable("", "properties", f"more than {MAX_PARTS} of them in all")
+        self._open += [reference] if reference else []
+        kept = len(self.checked), len(self.narrowed)
+        try:
+            return self._structure(source, path, depth)
+        except Unsatisfiable:
+            empty = self._resolver.allowed([None, []], source)
+            if not empty or self._resolver.allowed([""], source):  # no type: an object is meant
+                raise
+            del self.checked[kept[0] :], self.narrowed[kept[1] :]
+            return self._choice(empty, {}, path)
+        except FormError:
+            del self.checked[kept[0] :], self.narrowed[kept[1] :]
+            return self._fallback(source, path)
+        finally:
+            if reference:
+                self._open.pop()
+
+    def _fallback(self, source: Any, path: str) -> Value:
+        value, notes = sub_grammar(self._resolver.self_contained(source), path)
+        self.checked += notes
+        return value
+
+    def _structure(self, source: Any, path: str, depth: int) -> Node:
         schema, null = self._resolver.resolve(source, path)
-        nullable = null and self._resolver.allows(None, source)
-        for keyword in _REFUSED:
-            if keyword in schema and not (
-                keyword == "unevaluatedProperties" and not schema[keyword]
-            ):
-                raise unable(
-                    path,
-                    keyword,
-                    "a form cannot express it",
-                    hint="spell the field out, or leave the keyword to a scorer",
-                )
+        null = null and bool(self._resolver.allowed([None], source))
+        self._note_checked(schema, path)
         values = listed(schema)
+        if values is None and schema.get("type") == "integer":
+            values = listed_integers(schema)
         if values is not None:
-            values += [None] if nullable else []
+            values = [*values, None] if null else values
             return self._choice(self._resolver.allowed(values, source), schema, path)
+        if "anyOf" in schema or "oneOf" in schema:
+            return self._union(schema, null, path, depth)
         kind = schema.get("type")
         if kind == "object" or (kind is None and "properties" in schema):
-            if nullable:
-                raise unable(path, "type", "an object or null", hint="make its fields nullable")
-            return self._object(schema, path, depth)
-        return self._value(source, schema, path, nullable, depth)
+            return self._or_null(self._object(schema, path, depth), null)
+        if kind == "array":
+            return self._array(source, schema, null, path, depth)
+        return self._scalar(source, schema, null, path)
+
+    def _note_checked(self, schema: Mapping[str, Any], path: str) -> None:
+        for keyword in sorted(CHECKED & schema.keys()):
+            self.checked.append(
+                Note(path=path or "$", keyword=keyword, reason="checked when filled")
+            )
+
+    def _or_null(self, node: Node, null: bool) -> Node:
+        """Allow null besides a node that begins with a bracket."""
+        return (
+            Union(path=node.path, arms=(Const(path=node.path, value=None), node)) if null else node
+        )
 
     def _choice(self, values: list[Any], schema: Mapping[str, Any], path: str) -> Choice | Const:
         keyword = next((name for name in ("const", "enum") if name in schema), "type")
         if not values:
-            raise unable(path, keyword, "no value satisfies the schema")
-        if len(values) == 1:
-            return Const(path=path, value=values[0])
-        if any(isinstance(value, dict | list) for value in values):
-            raise unable(path, keyword, "objects or arrays as values")
-        distinct: dict[Any, Any] = {}
-        for value in values:
-            distinct.setdefault((isinstance(value, bool), value), value)
-        unique = tuple(distinct.values())
+            raise impossible(path, keyword, "no value satisfies the schema")
+        distinct = {_key(value): value for value in reversed(values)}
+        unique = tuple(reversed(distinct.values()))
         if len(unique) > MAX_OPTIONS:
             raise unable(path, keyword, f"{len(unique)} values, at most {MAX_OPTIONS} are allowed")
         if len(unique) == 1:
             return Const(path=path, value=unique[0])
-        return Choice(path=path, values=unique, description=str(schema.get("description", "")))
-
-    def _object(self, schema: Mapping[str, Any], path: str, depth: int) -> Object:
-        if depth > MAX_DEPTH:
-            raise unable(path, "properties", f"deeper than {MAX_DEPTH} levels, or recursive")
-        properties = schema.get("properties") or {}
-        missing = [name for name in schema.get("required", []) if name not in properties]
-        if missing:
-            raise unable(path, "required", f"{missing} have no property schema")
-        if not properties and schema.get("additionalProperties", True) is not False:
-            raise unable(path, "additionalProperties", "an open map has no fixed keys")
-        parts = [
-            (name, self.node(part, join_path(path, name), depth + 1))
-            for name, part in properties.items()
-        ]
-        return Object(path=path, parts=tuple(parts))
-
-    def _value(
-        self, source: Any, schema: Mapping[str, Any], path: str, nullable: bool, depth: int
-    ) -> Value | Choice | Const:
-        kind = schema.get("type")
-        if kind == "integer" and (integers := _listed_integers(schema)) is not None:
-            values = [*integers, *([None] if nullable else [])]
-            return self._choice(self._resolver.allowed(values, source), schema, path)
-        if kind == "string":
-            value = _string(schema, path)
-        elif kind in ("integer", "number"):
-            value = _number(schema, path)
-        elif kind == "array":
-            value = self._list(schema, path, depth)
-        else:
-            raise unable(path, "type", f"{kind!r} cannot be a slot", hint="give the field a type")
-        if nullable:
-            value = replace(value, regex=f"(?:null|{value.regex})", hint=f"{value.hint}, or null")
-        return replace(value, schema=source, description=str(schema.get("description", "")))
-
-    def _list(self, schema: Mapping[str, Any], path: str, depth: int) -> Value:
-        items = schema.get("items")
-        if not isinstance(items, Mapping):
-            raise unable(path, "items", "a form must know what an array holds", hint="list[str]")
-        kind = self._resolver.resolve(items, f"{path}[]")[0].get("type")
-        if kind in ("array", "object"):
-            raise unable(path, "items", f"items of type {kind!r}", hint="arrays hold scalars")
-        item = self.node(items, f"{path}[]", depth + 1)
-        if isinstance(item, Object):
-            raise unable(path, "items", "items of type 'object'", hint="arrays hold scalars")
-        low = int(schema.get("minItems", 0))
-        high = min(int(schema.get("maxItems", max(DEFAULT_MAX_ITEMS, low))), MAX_ITEMS)
-        if low > high:
-            raise unable(path, "minItems", f"{low} is more than {high}")
-        regex, hint = _of_item(item)
-        more = f"(?:, {regex}){{{max(low - 1, 0)},{max(high - 1, 0)}}}"
-        body = f"{regex}{more}" if low else f"(?:{regex}{more})?"
-        return Value(
+        abstains = settings_of(schema).get("abstain") is True and UNKNOWN not in unique
+        return Choice(
             path=path,
-            kind="list",
-            regex=rf"\[{body if high else ''}\]",
-            hint=f"list of at most {high}: {hint}",
-            item=item,
+            values=unique,
+            description=str(schema.get("description", "")),
+            abstains=abstains,
+        )
+
+    def _union(self, schema: Mapping[str, Any], null: bool, path: str, depth: int) -> Node:
+        keyword = "anyOf" if "anyOf" in schema else "oneOf"
+        rest = {name: value for name, value in schema.items() if name != keyword}
+        if rest.keys() & {"anyOf", "oneOf"}:
+            raise unable(path, keyword, "two unions that apply together")
+        required = _required_only(schema[keyword])
+        if required and "properties" in rest and keyword == "anyOf":
+            return self._or_null(self._object(rest, path, depth, required), null)
+        arms: list[Node] = [Const(path=path, value=None)] if null else []
+        for arm in schema[keyword]:
+            try:
+                arms.append(self._node(merge(rest, arm, path), path, depth + 1))
+            except Unsatisfiable:
+                continue
+        if not arms:
+            raise impossible(path, keyword, "no alternative has a value")
+        if keyword == "oneOf":
+            self.checked.append(
+                Note(path=path or "$", keyword=keyword, reason="checked when filled")
+            )
+        arms = discriminated(arms)
+        if not tell_apart(arms):
+            raise unable(path, keyword, "the alternatives do not begin differently")
+        return Union(path=path, arms=tuple(arms)) if len(arms) > 1 else arms[0]
+
+    def _object(
+        self,
+        schema: Mapping[str, Any],
+        path: str,
+        depth: int,
+        any_of: tuple[frozenset[str], ...] = (),
+    ) -> Object:
+        rule = schema.get("additionalProperties", True)
+        required = list(schema.get("required", []))
+        if (rule not in _OPEN and rule is not False) or "patternProperties" in schema:
+            raise unable(path, "additionalProperties", "keys of a rule are left to a sub-grammar")
+        sources = dict(schema.get("properties") or {})
+        needs = {k: tuple(v) for k, v in schema.get("dependentRequired", {}).items()}
+        for name in (
+            *required,
+            *(n for names in (*needs.values(), *any_of) for n in sorted(names)),
+        ):
+            if name in required and name not in sources and rule is False:
+                raise impossible(path, "required", f"{name!r} is not allowed")
+            if rule is not False:
+                sources.setdefault(name, True)
+        if not sources and rule is not False:
+            raise unable(path, "properties", "an open map is left to a sub-grammar")
+        parts = []
+        for name in _ordered(sources, schema):
+            try:
+                node = self._node(sources[name], join_path(path, name), depth + 1)
+            except Unsatisfiable:
+                if name in required:
+                    raise
+                continue
+            parts.append((name, node))
+        if rule is not False:
+            self.narrowed.append(
+                Note(
+                    path=path or "$",
+                    keyword="additionalProperties",
+                    reason="only the listed properties are written",
+                )
+            )
+        node = Object(
+            path=path,
+            parts=tuple(parts),
+            optional=frozenset(name for name, _ in parts if name not in required),
+            min_parts=int(schema.get("minProperties", 0)),
+            max_parts=schema.get("maxProperties"),
+            needs=needs,
+            any_of=any_of,
+        )
+        if not next_parts(node, 0, ()):
+            refuse = impossible if rule is False else unable
+            raise refuse(
+                path, "minProperties", "no set of the listed properties satisfies the rules"
+            )
+        return node
+
+    def _array(
+        self, source: Any, schema: Mapping[str, Any], null: bool, path: str, depth: int
+    ) -> Node:
+        items = schema.get("items", True)
+        if "prefixItems" in schema or items in _OPEN:
+            raise unable(path, "items", "left to a sub-grammar")
+        low, high, soft = item_limits(schema, path)
+        if items is False or high == 0:
+            if low:
+                raise impossible(path, "minItems", "no item is allowed")
+            return self._or_null(Const(path=path, value=[]), null)
+        item = self._node(items, f"{path}[]", depth + 1)
+        if isinstance(item, Choice | Const) or (isinstance(item, Value) and item.kind != "json"):
+            return self._finished(list_of(schema, item, path), source, schema, null)
+        node = Repeat(path=path, item=item, low=low, high=high, soft_high=soft)
+        return self._or_null(node, null)
+
+    def _scalar(self, source: Any, schema: Mapping[str, Any], null: bool, path: str) -> Value:
+        kind = schema.get("type")
+        if kind == "string":
+            value = string(schema, path)
+        elif kind in ("integer", "number"):
+            value = numeric(schema, path)
+        else:
+            raise unable(path, "type", f"{kind!r} is left to a sub-grammar")
+        return self._finished(value, source, schema, null)
+
+    def _finished(self, value: Value, source: Any, schema: Mapping[str, Any], null: bool) -> Value:
+        """Complete a slot with null, its own schema and its description."""
+        if null:
+            value = replace(value, regex=f"{NULL_OR}{value.regex})", hint=f"{value.hint}, or null")
+        return replace(
+            value,
+            schema=self._resolver.self_contained(source),
+            description=str(schema.get("description", "")),
         )
 
 
-def _listed_integers(schema: Mapping[str, Any]) -> list[int] | None:
-    """Return the integers between close bounds, or None when there are too many to list."""
-    low, high = bounds_of(schema).integers()
-    if low is None or high is None or high - low >= _MAX_LISTED_INTEGERS:
-        return None
-    return list(range(low, high + 1))
+def _key(value: Any) -> str:
+    """Return a key that equal JSON values share: 1 and 1.0 do, 1 and true do not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
 
 
-def _string(schema: Mapping[str, Any], path: str) -> Value:
-    low = int(schema.get("minLength", 0))
-    high = min(int(schema.get("maxLength", max(DEFAULT_MAX_CHARS, low))), MAX_CHARS)
-    if low > high:
-        raise unable(path, "minLength", f"{low} is more than {high}")
-    if schema.get("format") in FORMATS:
-        regex, hint = FORMATS[schema["format"]]
-        if schema["format"] in ("date", "time", "date-time"):
-            return Value(path=path, kind="date", regex=regex, hint=hint)
-        return Value(path=path, kind="text", regex=regex, max_chars=high, hint=hint)
-    if "pattern" not in schema:
-        regex, hint = f'"{CHARACTER}{{{low},{high}}}"', f"text, at most {high} characters"
-        return Value(path=path, kind="text", regex=regex, max_chars=high, hint=hint)
-    try:
-        regex = literal_of(schema["pattern"], high)
-    except ValueError as error:
-        raise unable(path, "pattern", f"{schema['pattern']!r}: {error}") from None
-    hint = f"text matching {schema['pattern']}"
-    return Value(path=path, kind="text", regex=regex, max_chars=high, hint=hint)
+def _ordered(sources: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return the names in writing order: those of `x-rung` first, then the schema's."""
+    order = settings_of(schema).get("order")
+    first = [name for name in order if name in sources] if isinstance(order, list) else []
+    return list(dict.fromkeys([*first, *sources]))
 
 
-def _number(schema: Mapping[str, Any], path: str) -> Value:
-    bounds = bounds_of(schema)
-    if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
-        raise unable(path, "minimum", "it is above the maximum")
-    whole = schema["type"] == "integer"
-    regex = integer(bounds) if whole else number(bounds, schema.get("multipleOf"))
-    name = "whole number" if whole else "number"
-    return Value(path=path, kind="number", regex=regex, hint=name + bounds.hint())
-
-
-def _of_item(item: Const | Choice | Value) -> tuple[str, str]:
-    """Return the expression and the hint of one item."""
-    if isinstance(item, Value):
-        return item.regex, item.hint
-    values = item.values if isinstance(item, Choice) else (item.value,)
-    texts = [json.dumps(value, ensure_ascii=False) for value in values]
-    return f"(?:{'|'.join(map(quote, texts))})", ", ".join(texts)
+def _required_only(arms: Sequence[Any]) -> tuple[frozenset[str], ...]:
+    """Return the names each alternative requires when none says anything else, else nothing."""
+    if all(isinstance(arm, Mapping) and set(arm) == {"required"} for arm in arms):
+        return tuple(frozenset(arm["required"]) for arm in arms)
+    return ()

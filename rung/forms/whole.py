@@ -1,24 +1,29 @@
 """Fill a form in one call, for engines that cannot go slot by slot.
 
-Their schema mode where they have one, else a tolerant reading of free text; an invalid answer is
-drawn again. There are no probabilities here.
+Their schema mode where they have one, else a tolerant reading of free text. What is right stays:
+only fields that are missing or wrong are asked for again; where nothing is right, the whole answer
+is drawn again. There are no probabilities here.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from rung.core.clock import monotonic_ms
-from rung.core.records import Message, Usage
-from rung.engines.base import Engine, Request
-from rung.forms.form import Filled, Form, Object
+from rung.core.records import Effort, Message, Usage
+from rung.engines.base import Completion, Engine, Request
+from rung.forms.describe import describe_slot
+from rung.forms.form import Filled, Form, Node, Object
 from rung.forms.parse import parse_answer
-from rung.forms.validity import violation
+from rung.forms.validity import violation, violations
 
 RETRY_TEMPERATURE = 0.7
 _GO_ON = "Now write the answer as one JSON object."
+_ONLY_THESE = "These fields are missing or wrong:\n{fields}\n\nAnswer with one JSON object of only"
+_SHARED = ("$defs", "definitions", "$schema")
 
 
 def fill_whole(
@@ -29,47 +34,110 @@ def fill_whole(
     lead: str,
     retries: int,
 ) -> Filled:
-    """Ask for the whole answer, at most `retries` times more while it is invalid.
+    """Ask for the whole answer, and at most `retries` times for what is wrong with it.
 
     A lead becomes a turn of its own; known values replace what the model said.
     """
     start = monotonic_ms()
-    turns = (
-        Message(role="assistant", content=lead),
-        Message(role="user", content=_GO_ON),
-    )
-    request = replace(
-        request,
-        messages=request.messages + (turns if lead else ()),
-        schema=form.schema if engine.capabilities.schema else None,
-    )
-    usage, num_calls = Usage(), 0
+    turns = (Message(role="assistant", content=lead), Message(role="user", content=_GO_ON))
+    request = replace(request, messages=request.messages + (turns if lead else ()))
+    usage, num_calls, right, text = Usage(), 0, dict[str, Any](), ""
+    asked = replace(request, schema=_schema_for(engine, form.schema, form))
     while True:
-        completion = engine.complete(request)
-        usage, num_calls = usage + completion.usage, num_calls + 1
-        text = completion.text
-        read = parse_answer(text, form)
-        output = None if read is None else _with_known(form.root, read, known)
-        reason = violation(output, form) if output is not None else "no object in the answer"
-        cut = completion.finish_reason == "length"
-        if reason and cut:
-            reason = f"cut at {request.max_tokens} tokens; {reason}"
+        completion = engine.complete(asked)
+        usage, num_calls, text = usage + completion.usage, num_calls + 1, completion.text
+        output = _merged(form, parse_answer(text, form), right, known)
+        reason = _problem(form, output, completion, request.max_tokens)
         if not reason or num_calls > retries:
             break
-        request = replace(request, temperature=RETRY_TEMPERATURE, seed=request.seed + 1)
+        right = _right_fields(form, output)
+        asked = _next_request(form, engine, request, text, right, num_calls)
+    repaired = num_calls > 1 or completion.finish_reason == "length"
     return Filled(
         output=None if reason else output,
-        status="failed" if reason else "repaired" if num_calls > 1 or cut else "ok",
+        status="failed" if reason else "repaired" if repaired else "ok",
         reason=reason,
         text=text,
         usage=usage,
+        effort=Effort(passes=num_calls),
         latency_ms=monotonic_ms() - start,
         num_calls=num_calls,
     )
 
 
-def _with_known(node: Object, output: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+def _schema_for(engine: Engine, schema: Any, form: Form) -> Any:
+    return schema if engine.capabilities.schema and form.fields else None
+
+
+def _problem(form: Form, output: Any, completion: Completion, max_tokens: int) -> str:
+    reason = violation(output, form) if output is not None else "no object in the answer"
+    if reason and completion.finish_reason == "length":
+        return f"cut at {max_tokens} tokens; {reason}"
+    return reason
+
+
+def _merged(form: Form, read: Any, right: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
+    """Return what was read, with the fields that were right before, in the form's order."""
+    if right:
+        found = {**(read if isinstance(read, dict) else {}), **right}
+        read = {name: found[name] for name, _ in form.fields if name in found}
+    return None if read is None else _with_known(form.root, read, known)
+
+
+def _right_fields(form: Form, output: Any) -> dict[str, Any]:
+    """Return the top-level fields whose values are valid on their own."""
+    schemas = _field_schemas(form)
+    if not isinstance(output, dict):
+        return {}
+    shared = {name: form.schema[name] for name in _SHARED if name in form.schema}
+    return {
+        name: value
+        for name, value in output.items()
+        if name in schemas and not violations(value, _with_shared(schemas[name], shared))
+    }
+
+
+def _field_schemas(form: Form) -> dict[str, Any]:
+    schema = form.schema if isinstance(form.schema, dict) else {}
+    properties = schema.get("properties")
+    return properties if isinstance(properties, dict) and "$id" not in schema else {}
+
+
+def _with_shared(schema: Any, shared: Mapping[str, Any]) -> Any:
+    return {**shared, **schema} if isinstance(schema, dict) else schema
+
+
+def _next_request(
+    form: Form,
+    engine: Engine,
+    request: Request,
+    text: str,
+    right: Mapping[str, Any],
+    num_calls: int,
+) -> Request:
+    """Return the request for the fields that are not right, or for everything, drawn anew."""
+    left = {name: part for name, part in form.fields if name not in right}
+    if not right or not left:
+        schema = _schema_for(engine, form.schema, form)
+        seed = request.seed + num_calls
+        return replace(request, schema=schema, temperature=RETRY_TEMPERATURE, seed=seed)
+    fields = "\n".join(describe_slot(node, name) for name, node in left.items())
+    shape = ", ".join(f"{json.dumps(name)}: …" for name in left)
+    ask = f"{_ONLY_THESE.format(fields=fields)} them: {{{shape}}}"
+    turns = (Message(role="assistant", content=text), Message(role="user", content=ask))
+    part = {
+        **form.schema,
+        "properties": {name: _field_schemas(form)[name] for name in left},
+        "required": [name for name in form.schema.get("required", []) if name in left],
+    }
+    schema = _schema_for(engine, part, form)
+    return replace(request, messages=request.messages + turns, schema=schema)
+
+
+def _with_known(node: Node, output: Any, known: Mapping[str, Any]) -> Any:
     """Return `output` with the known values in their places, in the form's order."""
+    if not isinstance(node, Object) or not isinstance(output, dict):
+        return output
     merged: dict[str, Any] = {}
     for name, part in node.parts:
         inner = output.get(name, {})

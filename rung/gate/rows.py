@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rung.core.errors import GateError
-from rung.core.records import Row, Status, Usage
+from rung.core.records import Effort, Row, Status, Usage
 
 _HINT = "`rung run NAME --route R` writes a results file"
 _NUM_NAMED = 5
@@ -164,6 +164,7 @@ def _row(data: Any, seen: Mapping[str, int]) -> Row:
         strict=_flag(data, "strict", score >= 1.0),
         output=data.get("output"),
         usage=_usage(data.get("usage") or {}),
+        effort=_effort(data.get("effort") or {}),
         latency_ms=_number(data, "latency_ms", 0.0),
         cost_usd=_number(data, "cost_usd", 0.0),
         error=None if error is None else str(error),
@@ -228,6 +229,12 @@ def _usage(value: Any) -> Usage:
     if not isinstance(value, dict):
         raise ValueError(f"usage is {_shown(value)}, not an object")
     return Usage(**{kind.name: _count(value, kind.name, 0) for kind in fields(Usage)})
+
+
+def _effort(value: Any) -> Effort:
+    if not isinstance(value, dict):
+        raise ValueError(f"effort is {_shown(value)}, not an object")
+    return Effort(**{kind.name: _count(value, kind.name, 0) for kind in fields(Effort)})
 
 
 def _scores(value: Any) -> dict[str, float]:

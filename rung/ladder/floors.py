@@ -43,7 +43,7 @@ def _majority(situation: Situation) -> dict[str, Any]:
 
 
 def _neutral(form: Form) -> dict[str, Any]:
-    return {name: _neutral_value(node) for name, node in form.root.parts}
+    return {name: _neutral_value(node) for name, node in form.fields}
 
 
 def _neutral_value(node: Node) -> Any:

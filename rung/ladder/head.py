@@ -21,7 +21,7 @@ MIN_EXAMPLES = 20
 def propose_head(situation: Situation) -> tuple[Route, ...]:
     """Propose the head alone where it can fill every slot."""
     fillable = {slot.path for slot in head_slots(situation.form)}
-    for name, node in situation.form.root.parts:
+    for name, node in situation.form.fields:
         text = isinstance(node, Value) and node.kind == "text"
         if name not in fillable and not text and not isinstance(node, Const):
             return ()

@@ -13,13 +13,14 @@ from typing import Any
 
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
-from rung.ladder import blank, examples, form, head, json_mode, thinking
+from rung.ladder import blank, examples, form, head, json_mode, parallel, thinking
 from rung.ladder.rung import Rung
 
 LADDER: tuple[Rung, ...] = (
     blank.RUNG,
     json_mode.RUNG,
     form.RUNG,
+    parallel.RUNG,
     thinking.RUNG,
     examples.RUNG,
     head.HEAD,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from rung.core.records import Row, Split, Usage
+from rung.core.records import Effort, Row, Split, Usage
 
 Kind = Literal["floor", "ceiling", "rung", "reference"]
 
@@ -40,6 +40,12 @@ class Arm:
     cached_tokens: float
     forced_tokens: float
     output_tokens: float
+    passes: float = 0.0
+    """Forward passes, or requests to a server."""
+    skipped_tokens: float = 0.0
+    drafted_tokens: float = 0.0
+    accepted_tokens: float = 0.0
+    scored_tokens: float = 0.0
     cost_usd: float
     """Serving cost per example."""
     cost_per_point: float | None
@@ -131,4 +137,11 @@ def _arm(data: Mapping[str, Any]) -> Arm:
 
 
 def _row(data: Mapping[str, Any]) -> Row:
-    return Row(**{**data, "usage": Usage(**data["usage"]), "forbidden": tuple(data["forbidden"])})
+    return Row(
+        **{
+            **data,
+            "usage": Usage(**data["usage"]),
+            "effort": Effort(**data.get("effort", {})),
+            "forbidden": tuple(data["forbidden"]),
+        }
+    )

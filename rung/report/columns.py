@@ -83,6 +83,13 @@ COLUMNS = (
         rank=4,
     ),
     Column(
+        header="passes",
+        cell=lambda arm: fmt.tokens(arm.passes) if arm.passes else fmt.MISSING,
+        meaning="forward passes per example, or requests to a server; slots filled side by side"
+        " share theirs",
+        rank=14,
+    ),
+    Column(
         header="$/1k",
         cell=lambda arm: fmt.per_1000_usd(arm.cost_usd),
         meaning="serving cost of 1,000 examples",

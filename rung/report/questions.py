@@ -28,7 +28,7 @@ from rung.report.pairing import (
 )
 from rung.stats.intervals import mean_interval
 
-LLM_RUNGS = ("blank", "json", "form", "thinking", "examples")
+LLM_RUNGS = ("blank", "json", "form", "parallel", "thinking", "examples")
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
 CUT = re.compile(r"cut at (\d+) tokens")
@@ -64,6 +64,16 @@ def _form_or_json(arms: Sequence[Arm]) -> Iterator[Answered]:
             both,
             up="the form scores higher than JSON mode",
             down="the form scores lower than JSON mode",
+        )
+
+
+def _parallel(arms: Sequence[Arm]) -> Iterator[Answered]:
+    for both in _pairs(arms, "form", "parallel"):
+        yield _effect(
+            "Can the slots be filled side by side?",
+            both,
+            up="side by side scores higher",
+            down="no: slots that do not see each other score lower",
         )
 
 
@@ -166,6 +176,7 @@ def _holdout(arms: Sequence[Arm]) -> Iterator[Answered]:
 QUESTIONS: tuple[Callable[[Sequence[Arm]], Iterator[Answered]], ...] = (
     _form_or_blank,
     _form_or_json,
+    _parallel,
     _budget,
     _thinking,
     _examples,

@@ -79,6 +79,7 @@ def render_run(arm: Arm, console: Console) -> None:
         ("strict", f"{fmt.percent(arm.strict)}  {fmt.percent_interval(arm.strict_ci)}"),
         ("latency", f"p50 {p50}, p95 {p95}"),
         ("tokens", _tokens_line(arm)),
+        *([("effort", _effort_line(arm))] if arm.passes else []),
         ("cost", _cost_line(arm)),
         ("n", f"{arm.num_examples} examples in {arm.num_groups} groups"),
     ]
@@ -215,6 +216,14 @@ def _tokens_line(arm: Arm) -> str:
     return (
         f"{fmt.tokens(arm.prompt_tokens)} prompt, {fmt.tokens(arm.cached_tokens)} cached, "
         f"{fmt.tokens(arm.forced_tokens)} forced, {fmt.tokens(arm.output_tokens)} output"
+    )
+
+
+def _effort_line(arm: Arm) -> str:
+    return (
+        f"{fmt.tokens(arm.passes)} passes, {fmt.tokens(arm.drafted_tokens)} tokens drafted "
+        f"({fmt.tokens(arm.accepted_tokens)} accepted), {fmt.tokens(arm.scored_tokens)} scored, "
+        f"{fmt.tokens(arm.skipped_tokens)} skipped"
     )
 
 

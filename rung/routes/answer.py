@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from rung.core.clock import monotonic_ms
-from rung.core.errors import ConfigError, EngineError
+from rung.core.errors import ConfigError, EngineError, FormError
 from rung.core.hashing import content_hash
-from rung.core.records import Message, Status, Usage
+from rung.core.records import Effort, Message, Status, Usage
 from rung.engines.base import Engine, Request, Thinking
 from rung.forms import (
     Choice,
     Decision,
+    Filling,
     Form,
     Value,
     compile_form,
@@ -49,6 +50,7 @@ class Answer:
     text: str = ""
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +61,8 @@ class Answer:
     def from_json(cls, data: dict[str, Any]) -> Answer:
         """Rebuild an answer from the store."""
         decisions = {path: Decision(**value) for path, value in data["decisions"].items()}
-        return cls(**{**data, "decisions": decisions, "usage": Usage(**data["usage"])})
+        counts = {"usage": Usage(**data["usage"]), "effort": Effort(**data.get("effort", {}))}
+        return cls(**{**data, "decisions": decisions, **counts})
 
 
 class Runtime:
@@ -74,7 +77,7 @@ class Runtime:
         artifacts: Artifacts | None = None,
     ) -> None:
         self.task = task
-        self.form: Form = compile_form(task.schema)
+        self.form: Form = _form_of(task)
         self.artifacts = artifacts or Artifacts()
         self.store = store
         self._open_engine = open_engine
@@ -123,10 +126,22 @@ class Runtime:
         if key not in self._priors:
             if (stored := self.store.get_answer(key)) is None:
                 messages = build_messages(self.task.instruction, self.form, CONTENT_FREE)
-                stored = dict(content_free_priors(self.form, engine, messages, thinking))
+                stored = dict(
+                    content_free_priors(self.form, engine, messages, Filling(thinking=thinking))
+                )
                 self.store.put_answer(key, stored)
             self._priors[key] = {path: tuple(scores) for path, scores in stored.items()}
         return self._priors[key]
+
+
+def _form_of(task: Task) -> Form:
+    form = compile_form(task.schema, style=task.style)
+    if not form.fields:
+        raise FormError(
+            f"task {task.name!r}: its form has no fields of fixed names",
+            hint="give form.json an object with properties",
+        )
+    return form
 
 
 def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
@@ -171,7 +186,7 @@ def _by_head(route: Route, runtime: Runtime, text: str) -> Answer:
     start = monotonic_ms()
     decided = _decide(route, runtime, text)
     output: dict[str, Any] = {}
-    for name, node in runtime.form.root.parts:
+    for name, node in runtime.form.fields:
         if name in decided:
             output[name] = decided[name][0]
         elif isinstance(node, Value) and node.kind == "text":
@@ -245,6 +260,7 @@ def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
         text=found.text,
         decisions=found.decisions,
         usage=found.usage,
+        effort=found.effort,
         latency_ms=monotonic_ms() - start,
     )
 
@@ -295,18 +311,16 @@ def _by_form(
     lead, usage = "", Usage()
     if route.thinking != "off":
         lead, usage = _think(engine, messages, switch, route)
-    filled = fill(
-        runtime.form,
-        engine,
-        messages,
+    how = Filling(
         known=known,
-        lead=lead,
-        priors=runtime.priors(engine, switch) if route.use_priors else None,
+        priors=runtime.priors(engine, switch) if route.use_priors else {},
+        parallel=route.parallel,
         thinking=switch,
         max_tokens=route.max_tokens,
         retries=route.retries,
         seed=route.seed,
     )
+    filled = fill(runtime.form, engine, messages, how, source=text, lead=lead)
     decisions = {path: decided[path][1] for path in route.head_fields} | dict(filled.decisions)
     return Answer(
         output=filled.output,
@@ -315,6 +329,7 @@ def _by_form(
         text=lead + filled.text,
         decisions=decisions,
         usage=usage + filled.usage,
+        effort=filled.effort,
     )
 
 
@@ -353,5 +368,5 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
 
 def head_slots(form: Form) -> tuple[Choice, ...]:
     """Return the choice slots a head can fill: the top-level ones."""
-    top = {id(node) for _, node in form.root.parts}
+    top = {id(node) for _, node in form.fields}
     return tuple(slot for slot in form.choices() if id(slot) in top)

@@ -94,6 +94,7 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
         strict=score.strict,
         output=found.output,
         usage=found.usage,
+        effort=found.effort,
         latency_ms=found.latency_ms,
         cost_usd=cost_usd(price, found.usage, found.latency_ms),
         error=error,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rung.core.records import Message
-from rung.forms import Choice, Form, Value, answer_json
+from rung.forms import Form, answer_json, describe_fields
 
 SCRATCHPAD = "Think first: in one or two short sentences, say what the input is about.\n"
 
@@ -28,10 +28,8 @@ def build_messages(
 
     Every arm is told the same, so that differences between arms come from how the answer is read.
     """
-    shape = ", ".join(f"{json.dumps(name)}: …" for name, _ in form.root.parts)
     system = (
-        f"{instruction.strip()}\n\nFields:\n{describe_fields(form)}\n\n"
-        f"Answer with one JSON object and nothing else: {{{shape}}}"
+        f"{instruction.strip()}\n\nFields:\n{describe_fields(form)}\n\nAnswer with {_shape(form)}"
     )
     messages = [Message(role="system", content=system)]
     for shown, target in shots:
@@ -42,16 +40,11 @@ def build_messages(
     return tuple(messages)
 
 
-def describe_fields(form: Form) -> str:
-    """Return one line per slot: name, allowed values or shape, description."""
-    return "\n".join(_describe(slot) for slot in form.slots())
-
-
-def _describe(slot: Choice | Value) -> str:
-    if isinstance(slot, Choice):
-        names = [v if isinstance(v, str) else json.dumps(v) for v in slot.values]
-        shape = "one of " + ", ".join(names)
-    else:
-        shape = slot.hint
-    about = f" ({slot.description})" if slot.description else ""
-    return f"- {slot.path}: {shape}{about}"
+def _shape(form: Form) -> str:
+    if form.style == "lines":
+        lines = "\n".join(f"{slot.path}: …" for slot in form.slots())
+        return f"these lines and nothing else:\n{lines}"
+    if not form.fields:
+        return "the JSON value and nothing else"
+    shape = ", ".join(f"{json.dumps(name)}: …" for name, _ in form.fields)
+    return f"one JSON object and nothing else: {{{shape}}}"

@@ -15,7 +15,7 @@ from rung.core.hashing import content_hash
 Output = Literal["constant", "oracle", "blank", "json", "form", "head"]
 Thought = Literal["off", "native", "scratchpad"]
 
-ROUTE_VERSION = 1
+ROUTE_VERSION = 2
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
 
 
@@ -46,6 +46,10 @@ class Route:
     decide: Literal["likeliest", "cheapest"] = "likeliest"
     """How a head turns probabilities into a value of the field that errors are priced by: the
     likeliest one, or the one of least expected error cost."""
+    parallel: bool = False
+    """Fill the form's scalar slots side by side."""
+    calibration: str = ""
+    """Artifact of the calibration of the form's choices."""
     use_priors: bool = False
     """Divide choice probabilities by what a content-free input gives."""
     constant: str = ""

@@ -1,7 +1,7 @@
 """What an answer may be: the task's JSON Schema, checked, and the kind of each field.
 
-Validity is judged by the `jsonschema` library with format checks on and remote references off.
-How a form writes an answer is no business of this file (`rung.forms`).
+Validity is judged where forms judge it (`rung.forms.validity`), so that no target is accepted that
+no route could give. How a form writes an answer is no business of this file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from referencing.exceptions import Unresolvable
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json
 from rung.core.spelling import did_you_mean, quote
+from rung.forms.validity import Violation, violations
 from rung.tasks.lines import parse_json, read_lines
 
 Kind = Literal["label", "boolean", "number", "array", "object", "code", "text", "any"]
@@ -63,7 +64,7 @@ class Answers:
             name: resolve(schema, node) for name, node in properties.items()
         }
         self.required = frozenset(root.get("required", []))
-        self._validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
+        self._explainer = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
         self._valid: set[str] = set()
 
     def check(self, target: Any, where: str) -> None:
@@ -71,17 +72,24 @@ class Answers:
         key = canonical_json(target)
         if key in self._valid:
             return
-        try:
-            error = best_match(self._validator.iter_errors(target))
-        except Unresolvable as missing:
-            raise TaskError(
-                f"{where}: the schema refers to {missing.ref!r}, which is not part of it",
-                hint="inline remote references",
-            ) from None
-        if error is not None:
-            raise TaskError(f"{where}: target {_explain(error)}", hint=_suggest(error))
+        if problems := violations(target, self.schema):
+            raise self._refusal(target, where, problems[0])
         if len(self._valid) < _MAX_REMEMBERED:
             self._valid.add(key)
+
+    def _refusal(self, target: Any, where: str, problem: Violation) -> TaskError:
+        """Return the error of an invalid target, in the words of the library where it sees it."""
+        try:
+            error = best_match(self._explainer.iter_errors(target))
+        except Unresolvable as missing:
+            return TaskError(
+                f"{where}: the schema refers to {missing.ref!r}, which is not part of it",
+                hint="inline remote references",
+            )
+        if error is None:
+            path = "".join(f".{key}" for key in problem.path)
+            return TaskError(f"{where}: target ${path}: {problem.message}")
+        return TaskError(f"{where}: target {_explain(error)}", hint=_suggest(error))
 
     def kind(self, field: str) -> Kind:
         """Return the kind of one top-level field."""

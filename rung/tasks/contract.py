@@ -19,6 +19,7 @@ import tomli_w
 
 from rung.core.errors import TaskError
 from rung.core.spelling import did_you_mean, quote
+from rung.forms.form import Style
 from rung.tasks.answers import Answers, Kind
 from rung.tasks.fields import as_text
 from rung.tasks.lines import read_lines
@@ -51,6 +52,7 @@ class Contract:
     scoring: Mapping[str, FieldScoring]
     error_cost: ErrorCost | None
     gate: GateRules
+    style: Style
 
 
 def check_name(name: str) -> None:
@@ -113,6 +115,7 @@ def parse_contract(
         if "error_cost" in data
         else None,
         gate=_gate(table.table("gate"), answers),
+        style=_style(table.table("form")),
     )
     table.done()
     scored = [rule for rule in contract.scoring.values() if rule.scorer != "ignore"]
@@ -145,6 +148,8 @@ def format_contract(task: Task) -> str:
                 for (true, predicted), cost in task.error_cost.pairs.items()
             ]
         }
+    if task.style != "json":
+        data["form"] = {"style": task.style}
     data["gate"] = {"metric": gate.metric, "margin": gate.margin, "alpha": gate.alpha}
     if gate.recall:
         data["gate"]["recall"] = [_plain(limit) for limit in gate.recall]
@@ -203,6 +208,12 @@ def _gate(table: _Table, answers: Answers) -> GateRules:
     )
     table.done()
     return rules
+
+
+def _style(table: _Table) -> Style:
+    style: Style = table.choice("style", get_args(Style), "json")
+    table.done()
+    return style
 
 
 def _recall(entry: _Table, answers: Answers) -> RecallLimit:

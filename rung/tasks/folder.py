@@ -67,6 +67,7 @@ def load_task(path: Path) -> Task:
         scoring=contract.scoring,
         error_cost=contract.error_cost,
         gate=contract.gate,
+        style=contract.style,
         volume_per_day=contract.volume_per_day,
         reference_price=contract.reference_price,
         default_limit=contract.default_limit,

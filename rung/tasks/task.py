@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from rung.forms.form import Style
+
 ScorerName = Literal["exact", "number", "set", "similarity", "ignore"]
 
 
@@ -107,6 +109,8 @@ class Task:
     scoring: Mapping[str, FieldScoring]
     error_cost: ErrorCost | None = None
     gate: GateRules = dataclasses.field(default_factory=GateRules)
+    style: Style = "json"
+    """How the form looks as text."""
     volume_per_day: float = 1000.0
     reference_price: str = "frontier"
     """Row of the price table that the work is billed at today."""

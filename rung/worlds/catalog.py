@@ -15,7 +15,7 @@ from rung.core.errors import TaskError
 from rung.core.records import Split
 from rung.tasks.folder import load_task, save_task, tasks_home
 from rung.tasks.task import Example, Task
-from rung.worlds import helpdesk
+from rung.worlds import helpdesk, orders
 
 Splits = dict[Split, list[Example]]
 
@@ -36,6 +36,11 @@ BUNDLED: dict[str, Bundled] = {
         about="IT tickets: category (23), priority, needs_human, summary",
         generate=helpdesk.generate,
         contract=helpdesk.task_fields,
+    ),
+    "orders": Bundled(
+        about="order messages: 9 fields, among them names, numbers, money and dates",
+        generate=orders.generate,
+        contract=orders.task_fields,
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,49 @@ def test_unknown_task_lists_the_known_ones(rung_command, mail: str):  # type: ig
         refused(rung_command(*verb), "mial", "mail", "helpdesk")
 
 
-def test_a_schema_no_form_can_express_names_keyword_and_path(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
-    schema = {
-        "type": "object",
-        "properties": {"a": {"type": "object", "properties": {"b": {"not": {"const": 1}}}}},
-    }
+@pytest.mark.parametrize(
+    ("inner", "parts"),
+    [
+        ({"enum": []}, ["a.b", "enum"]),
+        ({"type": "string", "minLength": 2, "maxLength": 1}, ["a.b", "minLength"]),
+        ({"$ref": "#/$defs/nowhere"}, ["a", "b", "$ref", "#/$defs/nowhere", "nothing is fetched"]),
+        ({"type": "strnig"}, ["$.properties.a.properties.b.type", "strnig"]),
+    ],
+)
+def test_a_schema_without_a_form_names_keyword_and_path(rung_command, tmp_path, inner, parts):  # type: ignore[no-untyped-def]
+    schema = {"type": "object", "properties": {"b": inner}, "required": ["b"]}
     path = tmp_path / "schema.json"
-    path.write_text(json.dumps(schema), "utf-8")
-    refused(rung_command("form", path), "a.b", "not")
+    path.write_text(json.dumps({"properties": {"a": schema}, "required": ["a"]}), "utf-8")
+    refused(rung_command("form", path), *parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "parts"),
+    [
+        ("s.json", None, [], ["s.json", "JSON file"]),
+        ("s.json", "{oops", [], ["s.json"]),
+        ("s.json", "[1]", [], ["a schema is a JSON object"]),
+        ("s.json", '"x"', [], ["a schema is a JSON object"]),
+        ("s.json", b"\xff\xfe", [], ["s.json"]),
+        ("s.json.gz", b"no gzip", [], ["s.json.gz"]),
+        ("s.jsonl", '{"id": "a", "schema": {}}\n{oops\n', [], ["s.jsonl", "line 2"]),
+        ("s.jsonl", '{"id": "a"}\n', [], ["s.jsonl", "line 1", "schema"]),
+        ("s.jsonl", "[1]\n", [], ["s.jsonl", "line 1", "schema"]),
+        ("s.json", "{}", ["--check", "nowhere.json"], ["nowhere.json"]),
+        ("s.json", "{}", ["--style", "xml"], ["xml", "json"]),
+        ("s.json", "{}", ["--style", "lines"], ["one line"]),
+        ("s.json", "{}", ["--fill", "x", "--engine", "fake:random:x"], ["fake:random:x"]),
+        ("s.json", "{}", ["--fill", "x", "--engine", "smolm2"], ["smolm2", "smollm2-135m"]),
+    ],
+)
+def test_form_refuses_what_it_cannot_read(rung_command, tmp_path, name, content, arguments, parts):  # type: ignore[no-untyped-def]
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = rung_command("form", path, *arguments)
+    first = done.out if name.endswith(".jsonl") else ""  # the rows before the bad line
+    assert done.out == first
+    refused(replace(done, out=""), *parts)
 
 
 def test_unknown_model_engine_rung_route_and_split(rung_command, mail: str):  # type: ignore[no-untyped-def]

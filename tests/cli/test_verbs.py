@@ -140,7 +140,7 @@ def test_dry_run_prints_the_estimate_and_stops(rung_command, mail: str):  # type
 
 def test_tasks_models_doctor_and_version(rung_command, mail: str):  # type: ignore[no-untyped-def]
     rows = [json.loads(line) for line in rung_command("tasks", "--json").out.splitlines()]
-    assert {row["task"] for row in rows} == {"mail", "helpdesk"}
+    assert {row["task"] for row in rows} == {"mail", "helpdesk", "orders"}
     assert "smollm2-135m" in rung_command("models").out
     doctor = json.loads(rung_command("doctor", "--json").out)
     assert {check["name"] for check in doctor["checks"]} >= {"python", "home", "llama", "model"}

@@ -17,7 +17,7 @@ import pytest
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
 from rung.engines.base import Completion, Request
-from rung.engines.options import log_softmax
+from rung.forms.paths import log_softmax
 
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")

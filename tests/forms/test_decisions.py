@@ -7,15 +7,14 @@ import math
 
 import pytest
 
-from rung.forms import Choice
 from rung.forms.decisions import decide
 
-SLOT = Choice(path="x", values=("a", None, 3))
+OPTIONS = ("a", None, 3)
 LOG = math.log
 
 
 def test_softmax_of_the_log_likelihoods() -> None:
-    winner, decision = decide(SLOT, [LOG(0.1), LOG(0.3), LOG(0.1)])
+    winner, decision = decide(OPTIONS, [LOG(0.1), LOG(0.3), LOG(0.1)])
     assert winner == 1
     assert decision.p == pytest.approx(0.6)
     assert decision.margin == pytest.approx(0.4)
@@ -26,12 +25,12 @@ def test_softmax_of_the_log_likelihoods() -> None:
 
 
 def test_a_tie_goes_to_the_first_option() -> None:
-    winner, decision = decide(SLOT, [-1.0, -1.0, -5.0])
+    winner, decision = decide(OPTIONS, [-1.0, -1.0, -5.0])
     assert (winner, decision.margin, decision.runner_up) == (0, 0.0, None)
 
 
 def test_very_unlikely_options_do_not_underflow() -> None:
-    winner, decision = decide(SLOT, [-2000.0, -2001.0, -2002.0])
+    winner, decision = decide(OPTIONS, [-2000.0, -2001.0, -2002.0])
     assert winner == 0
     assert decision.p == pytest.approx(1 / (1 + math.exp(-1) + math.exp(-2)))
     assert decision.valid_mass == 0.0
@@ -39,7 +38,7 @@ def test_very_unlikely_options_do_not_underflow() -> None:
 
 def test_a_prior_divides_out_what_the_prompt_makes_likely() -> None:
     scores = [LOG(0.6), LOG(0.3), LOG(0.1)]
-    winner, decision = decide(SLOT, scores, prior=[LOG(0.8), LOG(0.1), LOG(0.1)])
+    winner, decision = decide(OPTIONS, scores, prior=[LOG(0.8), LOG(0.1), LOG(0.1)])
     assert winner == 1
     assert decision.p == pytest.approx(3.0 / (0.75 + 3.0 + 1.0))
     assert decision.scores == pytest.approx(tuple(scores))
@@ -47,7 +46,7 @@ def test_a_prior_divides_out_what_the_prompt_makes_likely() -> None:
 
 def test_a_prior_never_lifts_an_option_known_by_an_upper_bound_only() -> None:
     # -10 may be a bound: dividing by exp(-30) would make the least likely option win
-    winner, decision = decide(SLOT, [-0.1, -2.0, -10.0], prior=[-0.1, -3.0, -30.0])
+    winner, decision = decide(OPTIONS, [-0.1, -2.0, -10.0], prior=[-0.1, -3.0, -30.0])
     assert winner == 1
     assert decision.probabilities["3"] < 1e-4
 
@@ -57,11 +56,11 @@ def test_a_prior_never_lifts_an_option_known_by_an_upper_bound_only() -> None:
     [[], [-1.0], [-1.0] * 4, [math.nan] * 3, [-math.inf] * 3, [math.inf, math.nan, 710.0]],
 )
 def test_unusable_scores_decide_nothing(scores: list[float]) -> None:
-    assert decide(SLOT, scores) is None
+    assert decide(OPTIONS, scores) is None
 
 
 def test_a_score_that_is_no_number_loses() -> None:
-    winner, decision = decide(SLOT, [math.nan, -math.inf, -3.0])
+    winner, decision = decide(OPTIONS, [math.nan, -math.inf, -3.0])
     assert winner == 2
     assert decision.p == pytest.approx(1.0)
     json.dumps(decision.scores, allow_nan=False)

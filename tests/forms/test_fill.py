@@ -12,7 +12,14 @@ from rung.core.errors import EngineError, FormError
 from rung.core.records import Message, Usage
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import ALL, FakeEngine
-from rung.forms import answer_json, compile_form, content_free_priors, fill, violation
+from rung.forms import (
+    Filling,
+    answer_json,
+    compile_form,
+    content_free_priors,
+    fill,
+    violation,
+)
 
 ASK = (Message(role="user", content="I was charged twice, 12 euros."),)
 TICKET = compile_form(
@@ -22,10 +29,15 @@ TICKET = compile_form(
             "kind": {"const": "ticket"},
             "category": {"enum": ["billing", 'say "hi"', None]},
             "amount": {"type": "integer", "minimum": 10, "maximum": 500},
-            "who": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}}},
+            "who": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "maxLength": 20}},
+                "required": ["name"],
+            },
             "tags": {"type": "array", "items": {"enum": ["new", "vip"]}, "uniqueItems": True},
             "version": {"const": "v1"},
         },
+        "required": ["kind", "category", "amount", "who", "tags", "version"],
     }
 )
 GOOD = (' "billing"', " 12,", ' "Ada Lovelace"}', ' ["new"],')
@@ -40,9 +52,9 @@ OUTPUT = {
 SLOTWISE = replace(ALL, thinking=False)
 
 
-def fill_ticket(*script: str, **options: Any) -> tuple[Any, FakeEngine]:
+def fill_ticket(*script: str, lead: str = "", **how: Any) -> tuple[Any, FakeEngine]:
     engine = FakeEngine(script=script)
-    return fill(TICKET, engine, ASK, **options), engine
+    return fill(TICKET, engine, ASK, Filling(**how), lead=lead), engine
 
 
 def test_structure_is_written_and_slots_are_asked_in_order() -> None:
@@ -105,23 +117,23 @@ def test_a_value_outside_its_schema_is_drawn_again_then_failed(at: int, bad: str
 
 
 def test_text_cut_at_the_token_limit_ends_at_a_whole_word() -> None:
-    form = compile_form({"properties": {"note": {"type": "string"}}})
+    form = compile_form({"properties": {"note": {"type": "string"}}, "required": ["note"]})
     engine = FakeEngine(script=[' "one two three four"}'])
-    filled = fill(form, engine, ASK, max_tokens=5)
+    filled = fill(form, engine, ASK, Filling(max_tokens=5))
     assert (filled.status, filled.output) == ("repaired", {"note": "one two three"})
 
 
 def test_a_number_cut_at_the_token_limit_is_no_number() -> None:
-    form = compile_form({"properties": {"n": {"type": "number"}}})
-    filled = fill(form, FakeEngine(script=[" 12.5}", " 12.5}"]), ASK, max_tokens=1)
+    form = compile_form({"properties": {"n": {"type": "number"}}, "required": ["n"]})
+    filled = fill(form, FakeEngine(script=[" 12.5}", " 12.5}"]), ASK, Filling(max_tokens=1))
     assert (filled.status, filled.reason) == ("failed", "n: cut at 1 tokens")
 
 
 @pytest.mark.parametrize("text", ['"', "", '"\\', '"\\u00', '"\\ud83d\\ude', "null"])
 def test_a_cut_without_a_whole_word_fails(text: str) -> None:
-    form = compile_form({"properties": {"note": {"type": "string"}}})
+    form = compile_form({"properties": {"note": {"type": "string"}}, "required": ["note"]})
     engine = FakeEngine(script=lambda request: f" {text} x y z")
-    filled = fill(form, engine, ASK, max_tokens=len(text), retries=0)
+    filled = fill(form, engine, ASK, Filling(max_tokens=len(text), retries=0))
     assert filled.status in ("failed", "repaired")
     assert filled.status == "failed" or violation(filled.output, form) == ""
 
@@ -190,9 +202,8 @@ def test_priors_move_the_decision() -> None:
     priors = content_free_priors(TICKET, engine, ASK)
     assert priors == {"category": pytest.approx(tuple(scores))}
     engine = FakeEngine(script=GOOD, choice_scores=lambda request: scores)
-    filled = fill(
-        TICKET, engine, ASK, priors={"category": [math.log(p) for p in (0.9, 0.05, 0.05)]}
-    )
+    priors = {"category": [math.log(p) for p in (0.9, 0.05, 0.05)]}
+    filled = fill(TICKET, engine, ASK, Filling(priors=priors))
     assert filled.output is not None
     assert filled.output["category"] == 'say "hi"'
 
@@ -203,17 +214,17 @@ def test_priors_need_an_engine_that_scores() -> None:
         content_free_priors(TICKET, engine, ASK)
 
 
-def test_usage_of_an_in_process_engine_counts_each_token_once() -> None:
-    engine = FakeEngine(script=GOOD, capabilities=replace(ALL, in_process=True))
+def test_a_server_is_paid_for_every_prefix() -> None:
+    engine = FakeEngine(script=GOOD)
     usage = fill(TICKET, engine, ASK).usage
-    hosted = fill(TICKET, FakeEngine(script=GOOD), ASK).usage
-    assert usage.forced_tokens == engine.count_tokens(engine.requests[-1].prefix)
-    assert hosted.forced_tokens == sum(engine.count_tokens(r.prefix) for r in engine.requests)
-    assert usage.output_tokens == hosted.output_tokens > 0
+    assert usage.forced_tokens == sum(engine.count_tokens(r.prefix) for r in engine.requests)
+    assert usage.output_tokens > 0
 
 
 def test_a_form_without_slots_needs_no_engine() -> None:
-    form = compile_form({"properties": {"a": {"const": 1}, "b": {"enum": ["x"]}}})
+    form = compile_form(
+        {"properties": {"a": {"const": 1}, "b": {"enum": ["x"]}}, "required": ["a", "b"]}
+    )
     filled = fill(form, FakeEngine(), ASK)
     assert (filled.status, filled.output, filled.num_calls) == ("ok", {"a": 1, "b": "x"}, 0)
     assert filled.usage == Usage()
@@ -246,7 +257,9 @@ def test_an_invalid_whole_answer_is_drawn_again_then_failed() -> None:
     filled = fill(TICKET, engine, ASK)
     assert (filled.status, filled.output, filled.num_calls) == ("repaired", OUTPUT, 2)
     assert filled.usage.output_tokens == engine.count_tokens(bad + answer_json(TICKET, OUTPUT))
-    assert [request.temperature for request in engine.requests] == [0.0, 0.7]
+    again = engine.requests[1]
+    assert again.messages[-1].content.startswith("These fields are missing or wrong:\n- amount: ")
+    assert again.schema is not None and "category" not in again.schema["properties"]
     filled = fill(TICKET, FakeEngine(script=["sorry"] * 2, capabilities=BARE), ASK)
     assert (filled.status, filled.output, filled.reason) == (
         "failed",
@@ -264,7 +277,7 @@ def test_a_cut_whole_answer_says_so() -> None:
     ):
         form = compile_form({**schema, "required": required})
         engine = FakeEngine(script=[said], capabilities=HOSTED)
-        filled = fill(form, engine, ASK, max_tokens=12, retries=0)
+        filled = fill(form, engine, ASK, Filling(max_tokens=12, retries=0))
         assert (filled.status, filled.reason) == (status, reason)
         assert filled.output == (None if reason else {"a": True})
 
@@ -272,7 +285,13 @@ def test_a_cut_whole_answer_says_so() -> None:
 def test_known_values_and_a_lead_reach_engines_without_prefixes() -> None:
     said = answer_json(TICKET, OUTPUT | {"who": {}})
     engine = FakeEngine(script=[said], capabilities=HOSTED)
-    filled = fill(TICKET, engine, ASK, known={"category": None, "who.name": "Bo"}, lead="Money.")
+    filled = fill(
+        TICKET,
+        engine,
+        ASK,
+        Filling(known={"category": None, "who.name": "Bo"}),
+        lead="Money.",
+    )
     assert filled.output == OUTPUT | {"category": None, "who": {"name": "Bo"}}
     assert [message.role for message in engine.requests[0].messages] == [
         "user",
@@ -291,7 +310,9 @@ def test_slots_are_asked_one_by_one_only_where_all_of_it_can_be_forced(without: 
 
 
 def test_choices_alone_need_no_regex() -> None:
-    form = compile_form({"properties": {"a": {"type": "boolean"}, "b": {"enum": [1, 2]}}})
+    form = compile_form(
+        {"properties": {"a": {"type": "boolean"}, "b": {"enum": [1, 2]}}, "required": ["a", "b"]}
+    )
     can = Capabilities(prefix=True, choices=True, choice_logprobs=True)
     filled = fill(form, FakeEngine(script=[" false", " 2"], capabilities=can), ASK)
     assert filled.output == {"a": False, "b": 2}

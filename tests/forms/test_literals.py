@@ -15,7 +15,7 @@ from rung.forms.literals import quote
 
 
 def slot_of(field: dict[str, Any]) -> tuple[Value, Any]:
-    form = compile_form({"type": "object", "properties": {"x": field}})
+    form = compile_form({"type": "object", "properties": {"x": field}, "required": ["x"]})
     (slot,) = form.slots()
     assert isinstance(slot, Value)
     return slot, lambda value: not violation({"x": value}, form)
@@ -44,11 +44,19 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
 @pytest.mark.parametrize(
     "field, yes, no",
     [
-        ({"type": "integer"}, ["0", "-7", "999999999999"], ["00", "-0", "1.0", "+1", "1e3"]),
+        (
+            {"type": "integer"},
+            ["0", "-7", "9" * 18],
+            ["00", "-0", "1.0", "+1", "1e3", "1" + "0" * 18],
+        ),
         ({"type": "integer", "minimum": 10**15}, [str(10**15)], [str(10**15 - 1), "5"]),
         ({"type": "integer", "maximum": -5}, ["-5", "-123456"], ["-4", "0", "5"]),
         ({"type": "integer", "exclusiveMinimum": 0, "maximum": 99}, ["1", "99"], ["0", "100"]),
-        ({"type": "number"}, ["0", "-0.5", "3.141592"], [".5", "1.", "01", "1.1234567"]),
+        (
+            {"type": "number"},
+            ["0", "-0.5", "3.141592653589793"],
+            [".5", "1.", "01", f"0.{'1' * 16}"],
+        ),
         (
             {"type": "number", "minimum": 0, "maximum": 1},
             ["0", "0.25", "1", "1.00"],
@@ -57,7 +65,7 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
         ({"type": "number", "maximum": -2}, ["-2", "-2.5", "-31"], ["-1.9", "2", "0"]),
         ({"type": "number", "minimum": -1.5, "maximum": 1.5}, ["-1.5", "1.5", "0.1"], ["2", "-2"]),
         ({"type": "number", "multipleOf": 0.01}, ["1.25", "3"], ["1.255"]),
-        ({"type": "number", "multipleOf": 5}, ["10"], ["10.5"]),
+        ({"type": "number", "multipleOf": 1}, ["10"], ["10.5"]),
         ({"type": "number", "minimum": 1e300}, ["1" + "0" * 300], ["1.5", "12"]),
         (
             {"type": "string", "format": "date"},
@@ -65,11 +73,18 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
             ['"2026-04-31"', '"26-1-1"'],
         ),
         (
+            {"type": "string", "format": "date-time"},
+            ['"2026-03-05T12:00:00Z"', '"2026-03-05T12:00:00.25+02:00"'],
+            ['"2026-03-05"', '"2026-03-05T12:00:00"', '"2026-03-05T24:00:00Z"'],
+        ),
+        (
             {"type": "string", "format": "email"},
             ['"a.b@c-d.org"'],
             ['"a@b"', '"@c.org"', '"a b@c.org"'],
         ),
         ({"type": "string", "maxLength": 0}, ['""'], ['"a"']),
+        # without a limit the expression has none; the pen ends the text at a word
+        ({"type": "string"}, ['""', f'"{"a" * 9999}"'], ["a", '"""']),
         (
             {"type": "string", "minLength": 1, "maxLength": 2},
             ['"é"', r'"\n\""'],
@@ -86,7 +101,8 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
             ["[]", "[1, null]"],
             ["[,]", "[1, ]"],
         ),
-        ({"type": "array", "items": {"const": "é"}, "maxItems": 0}, ["[]"], ['["é"]']),
+        ({"type": "array", "items": {"const": "é"}, "maxItems": 1}, ["[]", '["é"]'], ['["e"]']),
+        ({"type": "array", "items": {"const": 1}}, ["[]", f"[{'1, ' * 50}1]"], ["[1,1]"]),
     ],
 )
 def test_expressions_of_literals(field: dict[str, Any], yes: list[str], no: list[str]) -> None:

@@ -25,7 +25,7 @@ FORM = compile_form(
             "version": {"const": "v1"},
             "who": {"type": "object", "properties": {"order_id": {"type": "string"}}},
         },
-        "required": ["category"],
+        "required": ["category", "version"],
     }
 )
 BILLING = {"category": "billing", "version": "v1"}
@@ -153,6 +153,61 @@ def test_a_spelling_of_two_names_fits_none() -> None:
 def test_constants_alone_are_no_reading() -> None:
     assert parse_answer("note this", FORM) is None
     assert parse_answer('{"version": "v1"}', FORM) == {"version": "v1"}
+
+
+def test_a_constant_that_may_be_left_out_is_not_added() -> None:
+    form = compile_form({"properties": {"a": {"type": "boolean"}, "b": {"const": 1}}})
+    assert parse_answer('{"a": true}', form) == {"a": True}
+    assert parse_answer('{"a": "yes", "B": 1}', form) == {"a": True, "b": 1}
+
+
+ITEMS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"sku": {"enum": ["A-1", "B-2"]}, "count": {"type": "integer"}},
+        "required": ["sku", "count"],
+    },
+}
+SHAPES = {
+    "oneOf": [
+        {"properties": {"kind": {"const": "card"}, "digits": {"type": "string"}}},
+        {"properties": {"kind": {"const": "cash"}, "euros": {"type": "number"}}},
+    ]
+}
+for _arm in SHAPES["oneOf"]:
+    _arm |= {"type": "object", "required": list(_arm["properties"]), "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    "schema, text, expected",
+    [
+        # arrays of objects: each item is brought to its slots' types
+        (ITEMS, '[{"SKU": "a 1", "count": "2 pcs"}]', [{"sku": "A-1", "count": 2}]),
+        (ITEMS, "[]", []),
+        # alternatives: the arm that the fitted value satisfies
+        (SHAPES, '{"kind": "cash", "euros": "€12.50"}', {"kind": "cash", "euros": 12.5}),
+        (SHAPES, '{"kind": "card", "digits": 1234}', {"kind": "card", "digits": "1234"}),
+        # a form that is no object: the text as JSON, or as words
+        ({"enum": ["billing", "card lost"]}, '"billing"', "billing"),
+        ({"enum": ["billing", "card lost"]}, " Card_lost\n", "card lost"),
+        ({"type": "boolean"}, "Yes", True),
+        ({"type": "number"}, "12.5", 12.5),
+        ({"type": "string"}, "plain words", "plain words"),
+        ({"type": ["object", "null"], "properties": {"a": {"const": 1}}}, "null", None),
+        # open maps and slots of any JSON are taken as they are
+        ({"type": "object"}, '{"Any": ["thing"]}', {"Any": ["thing"]}),
+        (
+            {"properties": {"data": {}, "ok": {"type": "boolean"}}},
+            'So: {"Data": {"Deep": null}, "ok": "no"}',
+            {"data": {"Deep": None}, "ok": False},
+        ),
+    ],
+)
+def test_forms_of_any_shape_are_read(schema: Any, text: str, expected: Any) -> None:
+    form = compile_form(schema)
+    assert parse_answer(text, form) == expected
+    assert violation(expected, form) == ""
 
 
 HOSTILE = {

@@ -1,11 +1,13 @@
-"""JSON Schema and pydantic models to forms: what becomes what, and what is refused where."""
+"""JSON Schema and pydantic models to forms: what becomes what, what is checked, what is refused."""
 
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from time import perf_counter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,6 +16,8 @@ from pydantic import BaseModel, Field
 
 from rung.core.errors import FormError
 from rung.forms import Choice, Const, Object, Value, compile_form
+from rung.forms.form import Repeat, Union
+from rung.forms.normal import Unsatisfiable
 
 PROBE = "probe"
 
@@ -57,6 +61,7 @@ LONG = "x" * 5000
         ({"type": "integer", "minimum": -2.5, "maximum": -0.5}, [-2, -1]),
         ({"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 4}, [2, 3]),
         ({"type": "integer", "minimum": 0, "maximum": 20, "multipleOf": 10}, [0, 10, 20]),
+        ({"enum": [{"a": 1}, [2], {"a": 2}]}, [{"a": 1}, [2], {"a": 2}]),
         ({"type": ["integer", "null"], "minimum": 1, "maximum": 2}, [1, 2, None]),
     ],
 )
@@ -116,7 +121,13 @@ def test_draft_4_booleans_exclude_their_bound() -> None:
             "list",
             'at most 20: "a", 1',
         ),
-        ({"type": "array", "items": {"const": "a"}, "maxItems": 0}, "list", "list of at most 0"),
+        (
+            {"type": "array", "items": {"type": "string"}, "minItems": 99},
+            "list",
+            "at most 99: text",
+        ),
+        ({"type": "array", "items": {"const": "a"}, "maxItems": 2}, "list", 'at most 2: "a"'),
+        ({"allOf": [{"type": "string"}, {"minLength": 1}]}, "text", "text, at most 400"),
     ],
 )
 def test_open_values_become_slots_with_a_hint(field: Any, kind: str, hint: str) -> None:
@@ -128,92 +139,214 @@ def test_open_values_become_slots_with_a_hint(field: Any, kind: str, hint: str) 
 
 SELF = {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}
 TREE = {"t": {"type": "object", "properties": {"l": {"$ref": "#/$defs/t"}}}}
+DEFS = {
+    **SELF,
+    **TREE,
+    "loop": {"$ref": "#/$defs/loop"},
+    "short": {"type": "string", "maxLength": 3},
+}
+A = {"properties": {"a": {"const": 1}}}
+
+
+def shape(node: Any) -> Any:
+    """Return a node as nested plain values: objects as dicts, `?` behind optional names."""
+    if isinstance(node, Const):
+        return node.value
+    if isinstance(node, Choice):
+        return node.values
+    if isinstance(node, Object):
+        return {f"{n}{'?' * (n in node.optional)}": shape(part) for n, part in node.parts}
+    if isinstance(node, Repeat):
+        return ["repeat", shape(node.item)]
+    if isinstance(node, Union):
+        return ["one of", *map(shape, node.arms)]
+    return node.kind
+
+
+@pytest.mark.parametrize(
+    "field, expected",
+    [
+        ({"type": "array", "items": {"type": "array", "items": {}}}, ["repeat", "json"]),
+        ({"type": "array", "items": A}, ["repeat", {"a?": 1}]),
+        ({"type": "array", "items": A, "minItems": 99}, ["repeat", {"a?": 1}]),
+        ({"type": ["array", "null"], "items": A}, ["one of", None, ["repeat", {"a?": 1}]]),
+        ({"type": ["object", "null"], **A}, ["one of", None, {"a?": 1}]),
+        ({"anyOf": [A, {"type": "null"}]}, ["one of", None, {"a?": 1}]),
+        ({**A, "required": ["a", "b"]}, {"a": 1, "b": "json"}),
+        ({**A, "minProperties": 1}, {"a?": 1}),
+        ({"properties": {"a": {"oneOf": [{}, {}]}}}, {"a?": "json"}),
+        ({"properties": {"a": False, "b": {"const": 2}}}, {"b?": 2}),
+        ({"oneOf": [{"type": "string"}, {"enum": [1, 2]}]}, ["one of", "text", 1, 2]),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}, A]}, ["one of", "text", None, {"a?": 1}]),
+        ({"anyOf": [{"type": "boolean"}, False]}, (True, False)),
+        # a nested copy of itself is left to a sub-grammar, in whatever it is nested
+        ({"$ref": "#/$defs/a"}, ["repeat", "json"]),
+        ({"$ref": "#/$defs/t"}, {"l?": "json"}),
+        # only null or only the empty list is left
+        ({"type": ["object", "null"], "properties": {"a": False}, "required": ["a"]}, None),
+        ({"type": ["string", "null"], "minLength": 2, "maxLength": 1}, None),
+        ({"type": "array", "items": {"enum": []}}, []),
+        ({"type": "array", "items": False}, []),
+        ({"type": "array", "items": {"const": "a"}, "maxItems": 0}, []),
+        ({"anyOf": [{"type": "array", "items": False}, {"type": "null"}]}, ["one of", None, []]),
+    ],
+)
+def test_structure_becomes_structure(field: Any, expected: Any) -> None:
+    assert shape(compiled(field, **{"$defs": DEFS})) == expected
+
+
+@pytest.mark.parametrize(
+    "field, path, given_up",
+    [
+        ({"enum": list(range(1001))}, PROBE, []),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, PROBE, []),
+        ({"type": ["string", "integer"]}, PROBE, []),
+        ({}, PROBE, []),
+        (True, PROBE, []),
+        ({"maxLength": 3}, PROBE, []),
+        ({"type": "string", "minLength": 9999}, PROBE, []),
+        ({"type": "string", "format": "ipv4"}, PROBE, []),
+        ({"type": "string", "format": "date", "maxLength": 10}, PROBE, []),
+        ({"type": "array"}, PROBE, []),
+        ({"type": "array", "items": {}}, PROBE, []),
+        ({"type": "array", "items": {"type": "object", "properties": {}}}, f"{PROBE}[]", []),
+        ({"type": "array", "prefixItems": [{}], "items": {"type": "string"}}, PROBE, []),
+        ({"type": "object"}, PROBE, []),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, PROBE, []),
+        ({"properties": {"a": {}}, "patternProperties": {"b": {}}}, PROBE, []),
+        ({"allOf": [A, {"properties": {"b": {}}, "additionalProperties": False}]}, PROBE, []),
+        ({"$ref": "#/$defs/loop"}, PROBE, []),
+        # what the grammar cannot hold either is checked when the form is filled
+        ({"not": {"const": 1}}, PROBE, ["not"]),
+        ({"allOf": [{"type": "null"}, {"type": "string"}]}, PROBE, ["allOf"]),
+        ({"type": "string", "pattern": "(?=a)b"}, PROBE, ["pattern"]),
+        ({"type": "string", "pattern": r"\b"}, PROBE, ["pattern"]),
+        ({"type": "number", "multipleOf": 7}, PROBE, ["multipleOf"]),
+    ],
+)
+def test_what_no_structure_holds_becomes_a_slot_with_a_sub_grammar(
+    field: Any, path: str, given_up: list[str]
+) -> None:
+    form = compile_form({"properties": {PROBE: field}, "required": [PROBE], "$defs": DEFS})
+    (slot,) = form.slots()
+    assert isinstance(slot, Value)
+    assert (slot.path, slot.kind, slot.regex) == (path, "json", "")
+    assert [(note.path, note.keyword) for note in form.checked] == [(path, k) for k in given_up]
+    assert "x-guidance" in json.loads(slot.json_schema)
+
+
+@pytest.mark.parametrize(
+    "field, kind, keywords",
+    [
+        ({"type": "string", "if": {}, "then": {}}, "text", ["if", "then"]),
+        ({"type": "array", "items": {"type": "string"}, "contains": {}}, "list", ["contains"]),
+        ({"type": "array", "items": {"const": 1}, "uniqueItems": True}, "list", ["uniqueItems"]),
+        ({"type": "number", "multipleOf": 0.01}, "number", ["multipleOf"]),
+        ({"type": "string", "not": {"const": "a"}}, "text", ["not"]),
+    ],
+)
+def test_a_rule_no_expression_holds_is_checked_when_filled(
+    field: Any, kind: str, keywords: list[str]
+) -> None:
+    form = compile_form({"properties": {PROBE: field}, "required": [PROBE]})
+    (slot,) = form.slots()
+    assert isinstance(slot, Value)
+    assert slot.kind == kind
+    assert [(note.path, note.keyword) for note in form.checked] == [(PROBE, k) for k in keywords]
+
+
+def test_an_alternative_in_oneof_is_checked_to_be_the_only_one() -> None:
+    form = compile_form({"oneOf": [{"type": "string"}, {"properties": {"a": {"const": 1}}}]})
+    assert [(note.path, note.keyword) for note in form.checked] == [("$", "oneOf")]
+    assert compile_form({"anyOf": form.schema["oneOf"]}).checked == ()
 
 
 @pytest.mark.parametrize(
     "field, keyword, path",
     [
+        (False, "false", PROBE),
         ({"enum": []}, "enum", PROBE),
         ({"type": "string", "enum": [1]}, "enum", PROBE),
-        ({"enum": [{"a": 1}, {"a": 2}]}, "enum", PROBE),
-        ({"enum": list(range(1001))}, "enum", PROBE),
         ({"const": 1, "type": "string"}, "const", PROBE),
-        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, "anyOf", PROBE),
-        ({"oneOf": [{"type": "string"}, {"enum": [1, 2]}]}, "oneOf", PROBE),
-        ({"allOf": [{"type": "string"}, {"minLength": 1}]}, "allOf", PROBE),
-        ({"allOf": [{"type": "null"}, {"type": "string"}]}, "allOf", PROBE),
-        ({"not": {"const": 1}}, "not", PROBE),
-        ({"type": "string", "if": {}, "then": {}}, "if", PROBE),
-        ({"type": ["string", "integer"]}, "type", PROBE),
-        ({}, "type", PROBE),
-        ({"maxLength": 3}, "type", PROBE),
-        (True, "true", PROBE),
+        ({"anyOf": [{"enum": ["a"]}, {"enum": ["b"]}], "const": "c"}, "const", PROBE),
         ({"type": "string", "minLength": 5, "maxLength": 4}, "minLength", PROBE),
-        ({"type": "string", "minLength": 9999}, "minLength", PROBE),
-        ({"type": "string", "pattern": "(?=a)b"}, "pattern", PROBE),
-        ({"type": "string", "pattern": r"\b"}, "pattern", PROBE),
         ({"type": "number", "minimum": 2, "maximum": 1}, "minimum", PROBE),
         ({"type": "integer", "minimum": 1.2, "maximum": 1.8}, "type", PROBE),
         ({"type": "integer", "minimum": 1, "maximum": 4, "multipleOf": 5}, "type", PROBE),
-        ({"type": "array"}, "items", PROBE),
-        ({"type": "array", "items": {}}, "type", f"{PROBE}[]"),
-        ({"type": "array", "items": {"type": "array", "items": {}}}, "items", PROBE),
-        ({"type": "array", "items": {"type": "object", "properties": {}}}, "items", PROBE),
-        ({"type": "array", "items": {"properties": {"a": {"const": 1}}}}, "items", PROBE),
-        ({"type": "array", "items": {"type": "string"}, "contains": {}}, "contains", PROBE),
-        ({"type": "array", "prefixItems": [{}], "items": {"type": "string"}}, "prefixItems", PROBE),
-        ({"type": "array", "items": {"type": "string"}, "minItems": 99}, "minItems", PROBE),
-        ({"type": "object"}, "additionalProperties", PROBE),
-        (
-            {"type": "object", "additionalProperties": {"type": "string"}},
-            "additionalProperties",
-            PROBE,
-        ),
-        ({"properties": {"a": {"const": 1}}, "required": ["b"]}, "required", PROBE),
-        ({"properties": {"a": {}}, "patternProperties": {"b": {}}}, "patternProperties", PROBE),
-        ({"properties": {"a": {"const": 1}}, "minProperties": 1}, "minProperties", PROBE),
-        ({"properties": {"a": {"oneOf": [{}, {}]}}}, "oneOf", f"{PROBE}.a"),
-        ({"type": ["object", "null"], "properties": {"a": {"const": 1}}}, "type", PROBE),
-        ({"$ref": "https://example.org/schema"}, "$ref", PROBE),
-        ({"$ref": "#/$defs/nowhere"}, "$ref", PROBE),
-        ({"$ref": "#anchor"}, "$ref", PROBE),
-        ({"$ref": "#/$defs/loop"}, "$ref", PROBE),
-        ({"$ref": "#/$defs/a"}, "items", PROBE),
-        ({"$ref": "#/$defs/t"}, "properties", f"{PROBE}.l.l"),
-        ({"$ref": "#/$defs/short", "maxLength": 9}, "maxLength", PROBE),
+        ({"type": "array", "items": {"enum": []}, "minItems": 1}, "enum", f"{PROBE}[]"),
+        ({"type": "array", "items": False, "minItems": 1}, "minItems", PROBE),
+        ({"type": "array", "items": A, "minItems": 2, "maxItems": 1}, "minItems", PROBE),
+        ({"properties": {"a": False}, "required": ["a"]}, "false", f"{PROBE}.a"),
+        ({**A, "required": ["b"], "additionalProperties": False}, "required", PROBE),
+        ({**A, "minProperties": 2, "additionalProperties": False}, "minProperties", PROBE),
+        ({"anyOf": [False, {"enum": []}]}, "enum", PROBE),
     ],
 )
-def test_what_no_form_can_express_is_refused_by_keyword_and_path(
+def test_a_schema_without_any_value_is_refused_by_keyword_and_path(
     field: Any, keyword: str, path: str
 ) -> None:
-    loop = {"loop": {"$ref": "#/$defs/loop"}, "short": {"type": "string", "maxLength": 3}}
-    with pytest.raises(FormError) as refused:
-        compiled(field, **{"$defs": {**SELF, **TREE, **loop}})
-    assert f"{path}" in refused.value.message
-    assert f"'{keyword}'" in refused.value.message
+    with pytest.raises(Unsatisfiable) as refused:
+        compiled(field, required=[PROBE])
+    assert (refused.value.keyword, refused.value.path) == (keyword, path)
+    assert refused.value.message.startswith(f"{path}: '{keyword}'")
+    assert compile_form({"properties": {PROBE: field}}).root.parts == ()  # it may be left out
+
+
+@pytest.mark.parametrize("reference", ["https://example.org/schema", "#/$defs/nowhere", "#anchor"])
+def test_a_reference_that_leads_nowhere_is_refused(reference: str) -> None:
+    with pytest.raises(FormError, match="not a place in this schema") as refused:
+        compiled({"$ref": reference})
+    assert (refused.value.keyword, refused.value.path) == ("$ref", f"properties.{PROBE}")
+    assert repr(reference) in refused.value.message
+
+
+def test_the_tighter_of_two_limits_counts() -> None:
+    slot = compiled({"$ref": "#/$defs/short", "maxLength": 9}, **{"$defs": DEFS})
+    assert slot.max_chars == 3
+
+
+@pytest.mark.parametrize(
+    "schema, expected",
+    [
+        ({"type": "string"}, "text"),
+        ({"enum": ["a", 1]}, ("a", 1)),
+        ({"const": {"a": 1}, "type": "object"}, {"a": 1}),
+        ({"type": "array", "items": {"type": "integer"}}, "list"),
+        ({"type": ["object", "null"], **A}, ["one of", None, {"a?": 1}]),
+        ({"type": "object", "properties": {}, "additionalProperties": False}, {}),
+        ({"type": "object"}, "json"),
+        ({}, "json"),
+        (True, "json"),
+    ],
+)
+def test_the_root_may_be_any_value(schema: Any, expected: Any) -> None:
+    form = compile_form(schema)
+    assert shape(form.root) == expected
+    assert form.root.path == ""
+    assert form.fields == ()
+
+
+def test_the_fields_are_those_of_an_object_root() -> None:
+    form = compile_form({"properties": {"a": {"const": 1}, "b": {"type": "boolean"}}})
+    assert [name for name, _ in form.fields] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     "schema, message",
     [
-        ({"type": "string"}, "'type'"),
-        ({"type": ["object", "null"], "properties": {"a": {"const": 1}}}, "'type'"),
-        ({"type": "object"}, "additionalProperties"),
-        ({"type": "object", "properties": {}, "additionalProperties": False}, "'properties'"),
-        ({"type": "object", "const": {"a": 1}}, "'properties'"),
         ({"type": "object", "properties": {"a": {"type": "strnig"}}}, "$.properties.a.type"),
         ({"type": "object", "properties": {"a": {"minLength": -1}}}, "$.properties.a.minLength"),
         ({"type": "object", "properties": {"a": {"enum": "abc"}}}, "$.properties.a.enum"),
-        ({"type": "object", "properties": {"a": {"pattern": "[a"}}}, "$.properties.a.pattern"),
         ({"type": "object", "properties": {"a": {"const": float("nan")}}}, "not JSON"),
         ({"type": "object", "properties": {"a": {"const": "\ud800"}}}, "not JSON"),
         ({"type": "object", "properties": {"a": {"enum": {1, 2}}}}, "not JSON"),
         ({"$schema": "http://json-schema.org/draft-03/schema#", "properties": {}}, "'$schema'"),
+        (False, "'false'"),
         ("{}", "not str"),
         (int, "not a pydantic model"),
     ],
 )
-def test_a_root_that_is_no_form_is_refused(schema: Any, message: str) -> None:
+def test_what_is_no_schema_is_refused(schema: Any, message: str) -> None:
     with pytest.raises(FormError) as refused:
         compile_form(schema)
     assert message in refused.value.message
@@ -222,25 +355,30 @@ def test_a_root_that_is_no_form_is_refused(schema: Any, message: str) -> None:
 def nested(levels: int) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "boolean"}
     for _ in range(levels):
-        schema = {"type": "object", "properties": {"a": schema}}
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
     return schema
 
 
-def test_sixteen_objects_below_the_root_are_the_limit() -> None:
-    (slot,) = compile_form(nested(17)).slots()
-    assert slot.path == ".".join("a" * 17)
-    with pytest.raises(FormError, match="deeper than 16 levels"):
-        compile_form(nested(18))
+def test_sixteen_objects_below_the_root_are_written_out_and_the_rest_is_a_sub_grammar() -> None:
+    for levels, kind in ((16, Choice), (17, Value), (40, Value)):
+        (slot,) = compile_form(nested(levels)).slots()
+        assert isinstance(slot, kind)
+        assert slot.path == ".".join("a" * min(levels, 17))
+    with pytest.raises(FormError, match="nested deeper than 100 levels"):
+        compile_form(nested(60))
 
 
-def test_a_bomb_of_shared_references_is_refused_quickly() -> None:
+def test_a_bomb_of_shared_references_stays_small_and_is_compiled_quickly() -> None:
     levels = {
         f"d{i}": {"properties": {k: {"$ref": f"#/$defs/d{i + 1}"} for k in "abcd"}}
         for i in range(15)
     }
-    schema = {"$ref": "#/$defs/d0", "$defs": {**levels, "d15": {"properties": {"x": {"const": 1}}}}}
-    with pytest.raises(FormError, match="more than 500"):
-        compile_form(schema)
+    last = {"d15": {"properties": {"x": {"const": 1}}}}
+    start = perf_counter()
+    form = compile_form({"$ref": "#/$defs/d0", "$defs": {**levels, **last}})
+    assert perf_counter() - start < 2.0
+    assert len(list(form.slots())) < 2000
+    assert len({slot.path for slot in form.slots()}) == len(list(form.slots()))
 
 
 def test_paths_of_odd_names_do_not_collide() -> None:
@@ -256,14 +394,38 @@ def test_paths_of_odd_names_do_not_collide() -> None:
     assert paths == ['"a.b"', "a.b", 'a.""', '"\\"a\\""', '""', '"ü[]"']
 
 
-def test_optional_properties_are_written_and_unknown_ones_are_not() -> None:
+def test_properties_that_are_not_required_are_optional() -> None:
     schema = {
         "type": "object",
         "properties": {"a": {"type": "boolean"}, "b": {"type": "boolean"}},
         "required": ["b"],
         "additionalProperties": False,
     }
-    assert [name for name, _ in compile_form(schema).root.parts] == ["a", "b"]
+    form = compile_form(schema)
+    assert [name for name, _ in form.fields] == ["a", "b"]
+    assert form.root.optional == {"a"}
+    assert form.narrowed == ()
+    del schema["additionalProperties"]
+    assert [n.keyword for n in compile_form(schema).narrowed] == ["additionalProperties"]
+
+
+def test_the_order_may_be_given() -> None:
+    schema = {"properties": {name: {"const": 1} for name in "abc"}}
+    form = compile_form({**schema, "x-rung": {"order": ["c", "nowhere", "a"]}})
+    assert [name for name, _ in form.fields] == ["c", "a", "b"]
+
+
+def test_a_choice_may_offer_to_abstain() -> None:
+    field = {"enum": ["a", "b"], "x-rung": {"abstain": True}}
+    assert compiled(field).options == ("a", "b", "unknown")
+    assert compiled(field).values == ("a", "b")
+    assert compiled(field | {"enum": ["unknown", "b"]}).options == ("unknown", "b")
+    assert compiled(field | {"x-rung": {}}).options == ("a", "b")
+
+
+def test_text_may_be_bound_to_the_input() -> None:
+    assert compiled({"type": "string", "x-rung": {"extractive": True}}).extractive
+    assert not compiled({"type": "string"}).extractive
 
 
 def test_the_hash_follows_the_schema_and_the_order_of_its_names() -> None:
@@ -319,14 +481,12 @@ def test_a_pydantic_model_becomes_the_form_one_expects() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "annotation, keyword",
-    [(Decimal, "anyOf"), (int | str, "anyOf"), (dict[str, int], "additionalProperties")],
-)
-def test_a_pydantic_field_no_form_can_express_is_refused(annotation: Any, keyword: str) -> None:
+@pytest.mark.parametrize("annotation", [Decimal, int | str, dict[str, int], Any])
+def test_a_pydantic_field_no_structure_holds_becomes_a_sub_grammar(annotation: Any) -> None:
     model = type("Model", (BaseModel,), {"__annotations__": {PROBE: annotation}})
-    with pytest.raises(FormError, match=f"{PROBE}: '{keyword}'"):
-        compile_form(model)
+    ((_, part),) = compile_form(model).fields
+    assert isinstance(part, Value)
+    assert part.kind == "json"
 
 
 def test_a_pydantic_model_without_a_schema_is_refused() -> None:

@@ -125,7 +125,7 @@ def test_the_caller_may_name_the_next_command(climb, console_of):
 def test_hostile_names_are_printed_literally(climbs, console_of):
     name = "[red]x[/red]:warning:\x1b[2J"
     arm = climbs.make_arm(name, (climbs.make_row("a", 0.5),))
-    text = printed(climbs.make_climb((arm,), title="[bold]t"), console_of(140))
+    text = printed(climbs.make_climb((arm,), title="[bold]t"), console_of(160))
     assert "[red]x[/red]:warning:\ufffd[2J" in text
     assert "[bold]t" in text
 

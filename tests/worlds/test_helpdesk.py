@@ -10,8 +10,6 @@ from random import Random
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rung.core.errors import ConfigError
 from rung.core.records import Split
@@ -22,7 +20,7 @@ from rung.tasks.contract import format_contract, parse_contract
 from rung.tasks.scorers import score_output
 from rung.tasks.splits import check_leaks
 from rung.tasks.task import Example, Task
-from rung.worlds.helpdesk import CATEGORIES, SCHEMA, generate, noise, task_fields
+from rung.worlds.helpdesk import CATEGORIES, SCHEMA, generate, task_fields
 from rung.worlds.helpdesk.categories import IDS, SECURITY
 from rung.worlds.helpdesk.contract import MAX_MISSED_RATE, MAX_SUMMARY_CHARS
 from rung.worlds.helpdesk.labels import Facts, needs_human, priority
@@ -172,26 +170,6 @@ def test_security_incidents_carry_their_own_priority() -> None:
     incidents = [family for family in FAMILIES if family.category == SECURITY]
     assert {family.priority for family in incidents} == {"high", "urgent"}
     assert not BANK.categories[SECURITY].also, "a side problem must never be an incident"
-
-
-# Typing errors
-
-
-@given(st.text(max_size=80), st.integers(0, 2**32), st.integers(0, 5))
-def test_slips_spare_names_numbers_and_spaces(text: str, seed: int, count: int) -> None:
-    slipped = noise.slip(text, Random(seed), count=count)
-    before, after = text.split(), slipped.split()
-    assert len(before) == len(after)
-    for word, typed in zip(before, after, strict=True):
-        if word != typed:
-            assert re.search("[a-z]{4}", word)
-            assert re.sub("[a-z]", "", word) == re.sub("[a-z]", "", typed)
-
-
-def test_slips_happen() -> None:
-    text = "please repair the printer LT-40213 before Monday"
-    assert noise.slip(text, Random(1), count=3) != text
-    assert noise.slip("ORA-01400 LT-1 McX INC-5", Random(1), count=3) == "ORA-01400 LT-1 McX INC-5"
 
 
 # The generator

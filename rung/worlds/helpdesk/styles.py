@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from rung.worlds.helpdesk import noise
+from rung.worlds import noise
 from rung.worlds.helpdesk.labels import Facts
 from rung.worlds.helpdesk.phrases import Family, Slots
 
 P_GENERIC_SUBJECT, P_CATEGORY_SUBJECT, P_SHOUT, P_FOREIGN = 0.2, 0.35, 0.08, 0.12
 _FILLERS = ("uhm", "so", "yeah", "well", "er", "okay")
 _STOP = re.compile(r"[.?] ")
-_LEAD = re.compile(r"(?:^|(?<=[.!?] ))([A-Z])(?=[a-z']*[ ,.:;!?](?![A-Z]))")
 
 
 def _mail(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> str:
@@ -36,7 +35,7 @@ def _mail(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> s
         quote = f"\n\n{slots.fill(random.choice(chatter['quoted_closing']))}"
     else:
         quote = ""
-    text = f"{greeting}\n{_type(body, random)}\n{_signature(slots)}{quote}"
+    text = f"{greeting}\n{noise.type_out(body, random)}\n{_signature(slots)}{quote}"
     return f"Subject: {subject}\n{text}"
 
 
@@ -44,17 +43,17 @@ def _plain(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> 
     text = " ".join(sentences)
     if slots.random.random() < P_FOREIGN:
         text = noise.foreign(text, slots.random)
-    return _type(text, slots.random)
+    return noise.type_out(text, slots.random)
 
 
 def _chat(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> str:
     random, chatter = slots.random, slots.bank.chatter
     text = noise.shorten(" ".join(sentences), random)
     if random.random() < 0.7:
-        text = _lower_leads(text)
+        text = noise.lower_leads(text)
     if random.random() < 0.5:
         text = text.removesuffix(".").replace(". ", random.choice((", ", " ... ", "\n", ". ")))
-    text = _type(text, random, p_clean=0.4)
+    text = noise.type_out(text, random, p_clean=0.4)
     start, end = random.choice(chatter["chat_start"]), random.choice(chatter["chat_end"])
     gap = " " if start.endswith(":") else random.choice((", ", "\n"))
     return f"{start}{gap}{text} {end}".rstrip()
@@ -72,7 +71,7 @@ def _form(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> s
         lines.append(
             f"Urgency (chosen by user): {random.choice(('Low', 'Medium', 'High', 'High'))}"
         )
-    lines.append(f"Description: {_type(' '.join(sentences), random)}")
+    lines.append(f"Description: {noise.type_out(' '.join(sentences), random)}")
     return "\n".join(lines)
 
 
@@ -82,7 +81,7 @@ def _call_note(family: Family, facts: Facts, sentences: list[str], slots: Slots)
     start = random.choice(
         (f"Call from {caller}:", f"Walk-in, {caller}:", f"Logged by phone for {caller}. Says:")
     )
-    return f'{start} "{_type(" ".join(sentences), random)}"'
+    return f'{start} "{noise.type_out(" ".join(sentences), random)}"'
 
 
 def _forward(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> str:
@@ -96,7 +95,7 @@ def _forward(family: Family, facts: Facts, sentences: list[str], slots: Slots) -
             f"Forwarding for {sender.split()[0]}, who has no access to the portal.",
         )
     )
-    body = _type(" ".join(sentences), random)
+    body = noise.type_out(" ".join(sentences), random)
     return (
         f"{note}\n{forwarder}\n\n-- Forwarded --\nFrom: {sender}\n"
         f"Subject: {_subject(family, slots)}\n{body}\n{sender.split()[0]}"
@@ -105,7 +104,7 @@ def _forward(family: Family, facts: Facts, sentences: list[str], slots: Slots) -
 
 def _voicemail(family: Family, facts: Facts, sentences: list[str], slots: Slots) -> str:
     random = slots.random
-    text = _lower_leads(" ".join(sentences)).rstrip(".?")
+    text = noise.lower_leads(" ".join(sentences)).rstrip(".?")
     text = _STOP.sub(lambda _: f" {random.choice(_FILLERS)} ", text)
     start = f"Voicemail, {slots.number(14, 58)} s: {random.choice(_FILLERS)} hi this is"
     caller = f"{slots.person()} from {slots.fill('{mydept}')}"
@@ -168,21 +167,3 @@ def _paragraphs(sentences: list[str], random: Random) -> str:
         at = random.randrange(1, len(sentences))
         return f"{' '.join(sentences[:at])}\n{' '.join(sentences[at:])}"
     return " ".join(sentences)
-
-
-def _type(text: str, random: Random, *, p_clean: float = 0.65) -> str:
-    """Type the text with the care of a random writer."""
-    kind = random.random()
-    if kind < p_clean:
-        return text
-    if random.random() < 0.4:
-        text = noise.drop_apostrophes(text)
-    if random.random() < 0.2:
-        text = _lower_leads(text)
-    return noise.slip(text, random, count=random.choice((1, 1, 2, 3)))
-
-
-def _lower_leads(text: str) -> str:
-    """Lower the first letter of each sentence and "I"; names and abbreviations stay."""
-    text = _LEAD.sub(lambda match: match[1].lower(), text)
-    return text.replace(" I ", " i ").replace(" I'", " i'")

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rung.core.seeds import stream
-from rung.engines.options import Path, cut_paths, decided, log_softmax, root_mass, share_paths, tips
+from rung.engines.sampling import log_softmax
+from rung.forms.drive import run
+from rung.forms.paths import (
+    Expansion,
+    Path,
+    cut_paths,
+    decided,
+    likelihoods,
+    root_mass,
+    share_paths,
+    tips,
+)
 
 VOCAB = 8
 
@@ -28,9 +40,19 @@ class Toy:
         random = stream(self._seed, *path)
         return np.array([random.gauss(0, self._spread) for _ in range(VOCAB)], dtype=np.float32)
 
-    def expand(self, nodes: Sequence[Path]) -> np.ndarray:
+    def expand(self, nodes: Sequence[Path]) -> list[np.ndarray]:
         self.batches.append(list(nodes))
-        return np.stack([self.logits(node) for node in nodes])
+        return [self.logits(node) for node in nodes]
+
+    def score(self, walk: Expansion) -> list[float]:
+        """Answer what a walk wants to know to its end."""
+        return run(walk, self.expand)
+
+    def likelihood(self, path: Path) -> float:
+        """The sum over depth of the unrestricted log-probabilities."""
+        return sum(
+            float(log_softmax(self.logits(path[:depth]))[token]) for depth, token in enumerate(path)
+        )
 
     def share(self, path: Path, paths: Sequence[Path]) -> float:
         """The product over depth of the probability among the tokens that lead to an option."""
@@ -54,12 +76,13 @@ PATHS = st.lists(
 ).map(prefix_free)
 
 
+@settings(max_examples=60)
 @given(paths=PATHS, seed=st.integers(0, 999), spread=st.sampled_from([0.5, 3.0, 12.0]))
 def test_shares_are_exact_but_for_negligible_options(
     paths: list[Path], seed: int, spread: float
 ) -> None:
     toy = Toy(seed, spread)
-    found = share_paths(paths, toy.logits(()), toy.expand, tolerance=1e-3)
+    found = toy.score(share_paths(paths, toy.logits(()), tolerance=1e-3))
     exact = [toy.share(path, paths) for path in paths]
     best = max(exact)
     assert sum(map(math.exp, found)) == pytest.approx(1.0)
@@ -71,12 +94,36 @@ def test_shares_are_exact_but_for_negligible_options(
             assert one <= best + math.log(1e-3) + 1e-5
 
 
+@settings(max_examples=60)
 @given(paths=PATHS, seed=st.integers(0, 999))
+def test_likelihoods_are_the_unrestricted_model_s(paths: list[Path], seed: int) -> None:
+    toy = Toy(seed, 3.0)
+    found = toy.score(likelihoods(paths, toy.logits(())))
+    assert found == pytest.approx([toy.likelihood(path) for path in paths], abs=1e-5)
+    assert len(toy.batches) == any(len(path) > 1 for path in paths)  # one batch, or none at all
+
+
+def test_likelihoods_and_shares_part_where_an_option_is_long() -> None:
+    """`trie` cannot see how unlikely the second token of a lone long option is."""
+    root = np.log(np.array([0.5, 0.5], dtype=np.float32))
+    second = np.log(np.array([0.01, 0.99], dtype=np.float32))
+    paths = [(0, 0), (1,)]
+    assert run(share_paths(paths, root), lambda _: [second]) == pytest.approx([math.log(0.5)] * 2)
+    found = run(likelihoods(paths, root), lambda nodes: [second for _ in nodes])
+    assert found == pytest.approx([math.log(0.005), math.log(0.5)])
+
+
+@settings(max_examples=60)
+@given(
+    paths=PATHS,
+    seed=st.integers(0, 999),
+    walk=st.sampled_from([partial(share_paths, tolerance=1e-30), likelihoods]),
+)
 def test_nodes_are_evaluated_once_and_never_before_their_parents(
-    paths: list[Path], seed: int
+    paths: list[Path], seed: int, walk: Any
 ) -> None:
     toy = Toy(seed, 1.0)
-    share_paths(paths, toy.logits(()), toy.expand, tolerance=1e-30)
+    toy.score(walk(paths, toy.logits(())))
     seen: set[Path] = {()}
     for batch in toy.batches:
         for node in batch:
@@ -87,7 +134,7 @@ def test_nodes_are_evaluated_once_and_never_before_their_parents(
 
 def test_options_told_apart_by_their_first_token_cost_nothing() -> None:
     toy = Toy(1, 1.0)
-    assert len(share_paths([(0, 1, 2), (3, 4), (5,)], toy.logits(()), toy.expand)) == 3
+    assert len(toy.score(share_paths([(0, 1, 2), (3, 4), (5,)], toy.logits(())))) == 3
     assert toy.batches == []
 
 
@@ -95,11 +142,11 @@ def test_a_hopeless_branch_is_not_evaluated_and_shares_evenly() -> None:
     root = np.array([0.0, -50.0], dtype=np.float32)
     calls: list[Path] = []
 
-    def expand(nodes: Sequence[Path]) -> np.ndarray:
+    def expand(nodes: Sequence[Path]) -> list[np.ndarray]:
         calls.extend(nodes)
-        return np.zeros((len(nodes), 2), dtype=np.float32)
+        return [np.zeros(2, dtype=np.float32) for _ in nodes]
 
-    found = share_paths([(0, 0), (0, 1), (1, 0, 0), (1, 0, 1)], root, expand)
+    found = run(share_paths([(0, 0), (0, 1), (1, 0, 0), (1, 0, 1)], root), expand)
     assert calls == [(0,)]
     assert found[:2] == pytest.approx([math.log(0.5)] * 2)
     assert found[2:] == pytest.approx([-50.0 - math.log(2)] * 2)
@@ -122,7 +169,8 @@ def test_the_mass_of_all_options_is_that_of_their_first_tokens() -> None:
 
 def test_logits_that_are_no_numbers_end_the_search() -> None:
     nan = np.full(VOCAB, np.nan, dtype=np.float32)
-    assert all(map(math.isnan, share_paths([(0, 1), (1,)], nan, lambda nodes: np.stack([nan]))))
+    found = run(share_paths([(0, 1), (1,)], nan), lambda nodes: [nan for _ in nodes])
+    assert all(map(math.isnan, found))
 
 
 SIZES = {1: 1, 2: 1, 3: 3, 4: 2, 9: 0}
@@ -152,7 +200,7 @@ END = 9
 def test_paths_are_cut_where_the_option_ends(
     tails: list[list[int]], shared: int, lengths: list[int], paths: list[Path]
 ) -> None:
-    assert cut_paths(tails, shared, lengths, SIZES.__getitem__, END) == paths
+    assert cut_paths(tails, range(len(tails)), shared, lengths, SIZES.__getitem__, END) == paths
 
 
 @given(
@@ -162,7 +210,7 @@ def test_paths_are_cut_where_the_option_ends(
 def test_no_path_begins_another_one(tails: list[list[int]], data: Any) -> None:
     bytes_of = [sum(SIZES[token] for token in tail) for tail in tails]
     lengths = [data.draw(st.integers(0, size)) for size in bytes_of]
-    paths = cut_paths(tails, 0, lengths, SIZES.__getitem__, END)
+    paths = cut_paths(tails, range(len(tails)), 0, lengths, SIZES.__getitem__, END)
     assert sorted(prefix_free(paths)) == sorted(paths) and len(set(paths)) == len(paths)
     for path, tail in zip(paths, tails, strict=True):
         assert path and (*tail, END)[: len(path)] == path

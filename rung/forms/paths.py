@@ -1,46 +1,38 @@
 """Decide among allowed options with the model's own probabilities, token by token and lazily.
 
-Options are token paths of a trie. At each branching the model's probabilities are renormalised over
-the branches that lead to an option; where only one leads on, nothing is asked. The result is the
-distribution of greedy-masked sampling, so it sums to one over the options, and a branch far below
-the best finished option is not evaluated: its options share its probability. The walk knows no
-engine: `expand` evaluates nodes in one batch. See docs/decisions/0002-choices-by-trie.md.
+Options are token paths of a trie. `share_paths` renormalises the model's probabilities at each
+branching over the branches that lead to an option; where only one leads on, nothing is asked. The
+result is the distribution of greedy-masked sampling, so it sums to one over the options, and a
+branch far below the best finished option is not evaluated: its options share its probability.
+`likelihoods` gives each option's unrestricted log-probability instead. Both are generators that
+yield the nodes to evaluate in one batch and know no engine. See docs/decisions/0002-choices.md.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from rung.engines.sampling import Logits, log_softmax
 
 Path = tuple[int, ...]
-Logits = npt.NDArray[np.float32]
-Expand = Callable[[Sequence[Path]], Logits]
+Expansion = Generator[list[Path], Sequence[Logits], list[float]]
+"""Yields nodes, ancestors before or with their descendants; is sent the logits after each, in
+order, shape (vocab,); returns a natural-log score for each path."""
 
 _PROMISING = math.log(0.05)
 
 
-def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
-    """Return log-probabilities of one row of logits, shape (vocab,)."""
-    row: npt.NDArray[np.float64] = logits.astype(np.float64)
-    row -= row.max()
-    row -= np.log(np.exp(row).sum())
-    return row
-
-
-def share_paths(
-    paths: Sequence[Path], root: Logits, expand: Expand, *, tolerance: float = 1e-3
-) -> list[float]:
+def share_paths(paths: Sequence[Path], root: Logits, *, tolerance: float = 1e-3) -> Expansion:
     """Return the natural log-probability of each path, restricted to the paths; they sum to one.
 
-    `root` are the logits before any option, shape (vocab,); `expand(nodes)` returns the logits
-    after each node, shape (nodes, vocab), and is given ancestors before or with their descendants.
-    Options less than `tolerance` times as likely as the best one may share their branch's
-    probability evenly. No path may begin another one.
+    `root` are the logits before any option, shape (vocab,). Options less than `tolerance` times as
+    likely as the best one may share their branch's probability evenly. No path may begin another
+    one.
     """
     below: dict[Path, Counter[int]] = {}
     for path in paths:
@@ -71,11 +63,24 @@ def share_paths(
             break
         ancestors = {node[:depth] for node in chosen for depth in range(1, len(node) + 1)}
         batch = sorted(ancestors - evaluated, key=lambda node: (len(node), node))
-        logits = dict(zip(batch, expand(batch), strict=True))
+        logits = dict(zip(batch, (yield batch), strict=True))
         evaluated |= ancestors
         for node in chosen:
             branch(node, logits[node], reached.pop(node))
     return [_share(path, reached, below) for path in paths]
+
+
+def likelihoods(paths: Sequence[Path], root: Logits) -> Expansion:
+    """Return the natural-log probability of each path under the unrestricted model."""
+    batch = sorted(
+        {path[:depth] for path in paths for depth in range(1, len(path))},
+        key=lambda node: (len(node), node),
+    )
+    logits = dict(zip(batch, (yield batch), strict=True)) if batch else {}
+    rows = {(): log_softmax(root)} | {node: log_softmax(row) for node, row in logits.items()}
+    return [
+        float(sum(rows[path[:depth]][token] for depth, token in enumerate(path))) for path in paths
+    ]
 
 
 def tips(paths: Sequence[Path]) -> set[Path]:
@@ -106,13 +111,18 @@ def _share(path: Path, reached: dict[Path, float], below: dict[Path, Counter[int
 
 
 def cut_paths(
-    tails: Sequence[Sequence[int]], shared: int, lengths: Sequence[int], size: Any, end: int
+    tails: Sequence[Sequence[int]],
+    options: Sequence[int],
+    shared: int,
+    lengths: Sequence[int],
+    size: Any,
+    end: int,
 ) -> list[Path]:
-    """Return each option's tokens after the `shared` ones, up to the one that ends the option.
+    """Return the tokens of each tail after the `shared` ones, up to the one that ends the option.
 
-    `tails` are the tokens of forced start, option and what follows it, `lengths` the bytes up to
-    the option's end, `size(token)` a token's bytes. A path that begins another one is told apart
-    by the tokens that follow it, or by `end` where nothing follows.
+    `tails` are the tokens of forced start, option and what follows it, `options` which option it
+    is, `lengths` the bytes up to its end, `size(token)` a token's bytes. A path that begins one of
+    another option is told apart by the tokens that follow it, or by `end` where nothing follows.
     """
     whole = [(*tail[shared:], end) for tail in tails]
     paths = []
@@ -123,10 +133,24 @@ def cut_paths(
             count += 1
         paths.append(path[: max(count - shared, 1)])
     while True:
-        begun = {path[:count] for path in paths for count in range(1, len(path))}
-        begun |= {path for path, count in Counter(paths).items() if count > 1}
-        unclear = [i for i, path in enumerate(paths) if path in begun and path != whole[i]]
+        begun = _begun(paths, options)
+        unclear = [i for i, p in enumerate(paths) if len(begun[p]) > 1 and p != whole[i]]
         if not unclear:
             return paths
         for i in unclear:
             paths[i] = whole[i][: len(paths[i]) + 1]
+
+
+def apart(paths: Sequence[Path], options: Sequence[int]) -> list[Path]:
+    """Return each path as far as paths of other options go along with it, and one token more."""
+    begun = _begun(paths, options)
+    return [next((p[:n] for n in range(1, len(p)) if len(begun[p[:n]]) == 1), p) for p in paths]
+
+
+def _begun(paths: Sequence[Path], options: Sequence[int]) -> dict[Path, set[int]]:
+    """Return the options that begin with each stretch of tokens."""
+    begun: dict[Path, set[int]] = {}
+    for path, option in zip(paths, options, strict=True):
+        for count in range(1, len(path) + 1):
+            begun.setdefault(path[:count], set()).add(option)
+    return begun

@@ -17,6 +17,7 @@ _NEIGHBOURS = {
 }  # fmt: skip
 _WORD = re.compile(r"(?<![\w@.#'-])[a-z]{4,}(?![\w@#'-])")
 _CONTRACTION = re.compile(r"\b([a-z]+)'(t|s|m|re|ve|ll|d)\b")
+_LEAD = re.compile(r"(?:^|(?<=[.!?] ))([A-Z])(?=[a-z']*[ ,.:;!?](?![A-Z]))")
 _ARTICLE = re.compile(r" (?:the|a|an) (?=[a-z])")
 _FOREIGN = (
     ("I can't", "I am not able to"),
@@ -87,3 +88,21 @@ def shorten(text: str, random: Random) -> str:
         if plain in text and random.random() < 0.4:
             text = text.replace(plain, short)
     return text
+
+
+def lower_leads(text: str) -> str:
+    """Lower the first letter of each sentence and "I"; names and abbreviations stay."""
+    text = _LEAD.sub(lambda match: match[1].lower(), text)
+    return text.replace(" I ", " i ").replace(" I'", " i'")
+
+
+def type_out(text: str, random: Random, *, p_clean: float = 0.65) -> str:
+    """Type the text with the care of a random writer."""
+    kind = random.random()
+    if kind < p_clean:
+        return text
+    if random.random() < 0.4:
+        text = drop_apostrophes(text)
+    if random.random() < 0.2:
+        text = lower_leads(text)
+    return slip(text, random, count=random.choice((1, 1, 2, 3)))

@@ -1,0 +1,62 @@
+"""The transformers engine: any causal model that Hugging Face transformers loads, on torch.
+
+Puts the parts together; answering is `in_process.py`, the files `transformers_files.py`, the tokens
+`transformers_vocabulary.py`, the cache `transformers_branches.py`, torch `transformers_model.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rung.core.config import num_threads
+from rung.engines.chat import ChatTemplate
+from rung.engines.in_process import InProcessEngine
+from rung.engines.sampling import Grammars
+from rung.engines.transformers_branches import TransformersBranches
+from rung.engines.transformers_files import load
+from rung.engines.transformers_model import TorchModel, has_gpu
+from rung.engines.transformers_vocabulary import TransformersVocabulary
+
+
+class TransformersEngine(InProcessEngine):
+    """Runs a folder of safetensors or a GGUF file; satisfies `Engine` and `TokenModel`."""
+
+    def __init__(
+        self, model: str, path: Path, *, context_tokens: int = 4096, threads: int | None = None
+    ) -> None:
+        tokenizer, loaded = load(path, dtype="auto" if has_gpu() else "float32")
+        num_vocab = loaded.get_output_embeddings().weight.shape[0]
+        vocabulary = TransformersVocabulary(tokenizer, num_tokens=num_vocab, ends=_ends(loaded))
+        trained = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
+        branches = TransformersBranches(
+            TorchModel(loaded, threads=threads or num_threads()),
+            context_tokens=min(context_tokens, trained or context_tokens),
+            num_vocab=num_vocab,
+        )
+        super().__init__(
+            model,
+            vocabulary=vocabulary,
+            template=ChatTemplate(
+                _template(tokenizer),
+                bos=tokenizer.bos_token or "",
+                eos=tokenizer.eos_token or "",
+                control=vocabulary.names(),
+            ),
+            branches=branches,
+            grammars=Grammars(vocabulary.for_grammars),
+            free=branches.close,
+        )
+
+
+def _template(tokenizer: Any) -> str:
+    """Return the chat template; of several named ones the default."""
+    template = tokenizer.chat_template or ""
+    return template if isinstance(template, str) else template.get("default", "")
+
+
+def _ends(model: Any) -> list[int]:
+    ends: list[int] = []
+    for found in (model.generation_config.eos_token_id, model.config.eos_token_id):
+        ends += found if isinstance(found, list) else [found] if found is not None else []
+    return ends

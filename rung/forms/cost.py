@@ -1,0 +1,96 @@
+"""The cost model of filling: T = pass_ms · passes + token_ms · tokens evaluated.
+
+It tells what no form can go below on a machine, and whether a server is better asked slot by slot
+or once for everything. Costs are measured on the engine at hand, never assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from rung.core.clock import monotonic_ms
+from rung.core.records import Message, Usage
+from rung.engines.base import Engine, Request
+from rung.engines.steps import Step, TokenModel
+from rung.forms.form import Form, Value
+from rung.forms.layout import json_text
+
+_SIZES = (1, 1, 1, 1, 8, 8, 32, 32, 64, 128)
+_PROBE = "The quick brown fox jumps over the lazy dog. " * 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What an engine in this process takes, in milliseconds."""
+
+    pass_ms: float
+    """Of any forward pass, however short."""
+    token_ms: float
+    """Of each token evaluated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCosts:
+    """What a server takes, in milliseconds."""
+
+    request_ms: float
+    """Of a round trip with a prompt that is cached."""
+    token_ms: float
+    """Of each generated token."""
+
+
+def measure_costs(engine: Engine) -> Costs:
+    """Return the costs of an engine in this process, fitted by least squares on a few batches."""
+    model = cast(TokenModel, engine)
+    with model.lock:
+        opened = model.open(Request(messages=(Message(role="user", content=_PROBE),)))
+        branch = opened.branch
+        model.evaluate([Step(branches=(branch,), tokens=opened.rest)])
+        length, token = len(branch.tokens), branch.tokens[-1]
+        taken = []
+        for size in _SIZES:
+            start = monotonic_ms()
+            model.evaluate([Step(branches=(branch,), tokens=(token,) * size, num_logits=1)])
+            taken.append(monotonic_ms() - start)
+            model.cut(branch, length)
+        model.drop(branch)
+    table = np.stack([np.ones(len(_SIZES)), np.array(_SIZES)], axis=1)
+    (pass_ms, token_ms), *_ = np.linalg.lstsq(table, np.array(taken), rcond=None)
+    return Costs(pass_ms=max(float(pass_ms), 0.0), token_ms=max(float(token_ms), 0.0))
+
+
+def floor_of(costs: Costs, filled: Sequence[tuple[Usage, Any]], form: Form) -> float:
+    """Return the least mean latency of these fillings, in milliseconds.
+
+    One pass over what the cache did not hold, and one for each token of the longest free value:
+    nothing that fills the form can take less, whatever it does with the rest.
+    """
+    floors = []
+    for usage, output in filled:
+        longest = max((_free_tokens(slot, output) for slot in form.slots()), default=0)
+        passes = 1 + longest
+        tokens = usage.prompt_tokens + longest
+        floors.append(costs.pass_ms * passes + costs.token_ms * tokens)
+    return float(np.mean(floors)) if floors else 0.0
+
+
+def _free_tokens(slot: Any, output: Any) -> int:
+    """Return about how many tokens a text value has; other values need one decision at least."""
+    if not isinstance(slot, Value) or slot.kind != "text" or not isinstance(output, dict):
+        return 0
+    return len(json_text(output.get(slot.path, "")).split())
+
+
+def slotwise_is_cheaper(
+    costs: ServerCosts, num_slots: int, slot_tokens: int, all_tokens: int
+) -> bool:
+    """Return whether asking slot by slot takes less time than asking once for everything.
+
+    `slot_tokens` are generated slot by slot in all, `all_tokens` in one structured answer.
+    """
+    slotwise = num_slots * costs.request_ms + slot_tokens * costs.token_ms
+    return slotwise < costs.request_ms + all_tokens * costs.token_ms

@@ -1,0 +1,158 @@
+"""Bring a JSON Schema of any draft from 4 on to one self-contained shape in 2020-12 words.
+
+Every reference is followed here, offline, and becomes `#/$defs/NAME`; `$id`, anchors and unused
+definitions fall away, array-form `items` becomes `prefixItems`, `dependencies` is split, boolean
+exclusive bounds become numbers. What a reference to a dynamic anchor would mean elsewhere is not
+followed: it is read as a plain one. Validity is always judged on the schema as it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema_specifications import REGISTRY
+from referencing import Resource as _Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012, specification_with
+
+from rung.core.errors import FormError
+from rung.core.spelling import quote
+
+MAX_DEFINITIONS = 2000
+_SUBSCHEMA = (
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
+    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+)  # fmt: skip
+_SUBSCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_NAMED = ("properties", "patternProperties", "dependentSchemas")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_DROPPED = (
+    "$id", "id", "$schema", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
+    "$comment", "$defs", "definitions", "additionalItems", "dependencies",
+)  # fmt: skip
+_OLD = (jsonschema.Draft4Validator, jsonschema.Draft6Validator, jsonschema.Draft7Validator)
+
+
+def unable(path: str, keyword: str, reason: str, hint: str = "") -> FormError:
+    """Return the error for a keyword that a form cannot express."""
+    return FormError(
+        f"{path or '$'}: {keyword!r}: {reason}", hint=hint, path=path or "$", keyword=keyword
+    )
+
+
+class Unsatisfiable(FormError):
+    """No value at all is allowed here."""
+
+
+def impossible(path: str, keyword: str, reason: str) -> Unsatisfiable:
+    """Return the error for a keyword that leaves no value."""
+    plain = unable(path, keyword, reason)
+    return Unsatisfiable(plain.message, path=plain.path, keyword=keyword)
+
+
+def normalise(schema: Any, kind: type) -> Any:
+    """Return `schema`, of validator class `kind`, in its self-contained shape.
+
+    Raises FormError naming a reference that leads nowhere on this machine.
+    """
+    return _Normaliser(kind).root(schema)
+
+
+Resource: Any = _Resource  # its generated constructor is unknown to type checkers
+
+
+class _Normaliser:
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+        self._is_old = kind in _OLD
+        self._names: dict[tuple[str, str], str] = {}
+        self._definitions: dict[str, Any] = {}
+
+    def root(self, schema: Any) -> Any:
+        declared = schema.get("$schema") if isinstance(schema, Mapping) else None
+        default: Any = specification_with(self._kind.META_SCHEMA["$schema"])  # type: ignore[attr-defined]
+        known = specification_with(declared, default) if isinstance(declared, str) else default
+        resource: Any = Resource(contents=schema, specification=known or DRAFT202012)
+        uri = resource.id() or ""
+        registry: Any = REGISTRY.with_resource(uri, resource)
+        found = self._schema(schema, registry.resolver(uri), "")
+        if not self._definitions or not isinstance(found, dict):
+            return found
+        return {**found, "$defs": self._definitions}
+
+    def _schema(self, schema: Any, resolver: Any, path: str) -> Any:
+        """Return one subschema; `resolver` knows the base URI that holds here."""
+        if not isinstance(schema, Mapping):
+            return schema
+        name = "id" if self._kind is jsonschema.Draft4Validator else "$id"
+        if path and isinstance(schema.get(name), str) and not schema[name].startswith("#"):
+            resource = Resource(contents=schema, specification=specification_with(self._uri))
+            resolver = resolver.in_subresource(resource)
+        if self._is_old and isinstance(schema.get("$ref"), str):
+            return {"$ref": self._reference(schema["$ref"], resolver, path)}
+        found: dict[str, Any] = {}
+        for keyword, value in schema.items():
+            if keyword not in _DROPPED:
+                found |= self._keyword(keyword, value, schema, resolver, path)
+        return found | self._converted(schema, resolver, path)
+
+    @property
+    def _uri(self) -> str:
+        return str(self._kind.META_SCHEMA["$schema"])  # type: ignore[attr-defined]
+
+    def _keyword(
+        self, keyword: str, value: Any, schema: Mapping[str, Any], resolver: Any, path: str
+    ) -> dict[str, Any]:
+        if keyword in _REFERENCES and isinstance(value, str):
+            return {"$ref": self._reference(value, resolver, path)}
+        if keyword in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool):
+            return {}
+        at = f"{path}/{keyword}"
+        if keyword == "items" and isinstance(value, list):
+            arms = [self._schema(item, resolver, at) for item in value]
+            rest = schema.get("additionalItems", True)
+            return {"prefixItems": arms, "items": self._schema(rest, resolver, at)}
+        if keyword in _SUBSCHEMA:
+            return {keyword: self._schema(value, resolver, at)}
+        if keyword in _SUBSCHEMAS and isinstance(value, list):
+            return {keyword: [self._schema(item, resolver, at) for item in value]}
+        if keyword in _NAMED and isinstance(value, Mapping):
+            return {keyword: {n: self._schema(v, resolver, f"{at}/{n}") for n, v in value.items()}}
+        return {keyword: value}
+
+    def _converted(self, schema: Mapping[str, Any], resolver: Any, path: str) -> dict[str, Any]:
+        """Return what older words say in newer ones."""
+        found: dict[str, Any] = {}
+        for keyword, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if schema.get(keyword) is True and bound in schema:
+                found[keyword] = schema[bound]
+        for name, value in dict(schema.get("dependencies") or {}).items():
+            if isinstance(value, list):
+                found.setdefault("dependentRequired", {})[name] = value
+            else:
+                found.setdefault("dependentSchemas", {})[name] = self._schema(
+                    value, resolver, f"{path}/dependencies/{name}"
+                )
+        return found
+
+    def _reference(self, reference: str, resolver: Any, path: str) -> str:
+        try:
+            resolved = resolver.lookup(reference)
+        except Unresolvable:
+            raise unable(
+                path.replace("/", ".").strip("."),
+                "$ref",
+                f"{quote(reference)} is not a place in this schema",
+                hint="paste what it refers to under $defs; nothing is fetched",
+            ) from None
+        contents, inner = resolved.contents, resolved.resolver
+        key = (str(getattr(inner, "_base_uri", "")), str(id(contents)))
+        if key not in self._names:
+            if len(self._names) >= MAX_DEFINITIONS:
+                raise unable(path, "$ref", f"more than {MAX_DEFINITIONS} places are referred to")
+            name = self._names[key] = f"r{len(self._names)}"
+            self._definitions[name] = True
+            self._definitions[name] = self._schema(contents, inner, "")
+        return f"#/$defs/{self._names[key]}"

@@ -1,0 +1,160 @@
+"""Weigh options on a line: score a trie of their tokens, one branch for each tip, and go on.
+
+Options that differ in their first token cost nothing beyond the pass that comes before them; longer
+ones are walked lazily, all in one batch a level. The winner's cells are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from rung.engines.sampling import Logits
+from rung.engines.steps import Branch, Step
+from rung.forms import paths as trie
+from rung.forms.drive import Work
+from rung.forms.token_line import TokenLine
+
+Scoring = Literal["trie", "likelihood", "normalised"]
+"""`trie`: renormalised at each branching over the branches that lead to an option. `likelihood`:
+the whole option under the unrestricted model. `normalised`: that, by its number of tokens."""
+RULED_OUT = -100.0
+"""Log-probability of an option that was not walked."""
+_SPARE_BRANCHES = 16
+_SIGNS = ' \n\t,:"[]{}'
+
+
+@dataclass(slots=True, kw_only=True)
+class Weighed:
+    """Scored options, and the branches they were scored on."""
+
+    scores: list[float] = field(default_factory=list)
+    mass: float = 0.0
+    paths: list[trie.Path]
+    """Of each option one or more, since its last token may hold what follows."""
+    options: list[int]
+    """Which option each path is."""
+    path_scores: list[float] = field(default_factory=list)
+    shared: tuple[int, ...]
+    """Tokens that every option starts with."""
+    base: int
+    """Tokens of the branch before `shared`."""
+    owners: dict[trie.Path, tuple[Branch, ...]] = field(default_factory=dict)
+    branches: list[Branch] = field(default_factory=list)
+    evaluated: set[trie.Path] = field(default_factory=set)
+
+    def paths_of(self, option: int) -> list[tuple[float, trie.Path]]:
+        """Return the paths of an option with their scores."""
+        rows = zip(self.path_scores, self.paths, self.options, strict=True)
+        return [(score, path) for score, path, owner in rows if owner == option]
+
+
+def weigh(
+    line: TokenLine, texts: Sequence[bytes], after: Sequence[Sequence[str]], scoring: Scoring
+) -> Work[Weighed]:
+    """Score `texts`, one of which comes next, followed by one of its `after`; see `adopt`."""
+    lead = line.unfed
+    rows = [
+        (option, text, follow)
+        for option, text in enumerate(texts)
+        for follow in _kinds(after[option])
+    ]
+    options = [option for option, _, _ in rows]
+    tails = [line.grammars.tokenize(lead + text + follow) for _, text, follow in rows]
+    shared = max(0, min(_common_all(tails), min(map(len, tails)) - 1))
+    ends = [len(lead + text) for _, text, _ in rows]
+    end = line.grammars.tokenizer.eos_token
+    paths = trie.cut_paths(
+        tails, options, shared, ends, lambda token: len(line.grammars.bytes_of([token])), end
+    )
+    if scoring == "trie":
+        paths = trie.apart(paths, options)
+    unique = list(dict.fromkeys(zip(paths, options, strict=True)))
+    found = Weighed(
+        paths=[path for path, _ in unique],
+        options=[option for _, option in unique],
+        shared=tuple(tails[0][:shared]),
+        base=len(line.branch.tokens) + len(line.pending),
+    )
+    root = (yield from line.evaluate(found.shared, 1))[0]
+    _open_branches(line, found, root)
+    yield from _walk(line, found, root, scoring)
+    found.mass = trie.root_mass(found.paths, root)
+    return found
+
+
+def _kinds(after: Sequence[str]) -> list[bytes]:
+    """Return one text for each way to begin; names do not change the token before them."""
+    found = {text[: len(text) - len(text.lstrip(_SIGNS))]: text.encode() for text in after}
+    return list(found.values()) or [b""]
+
+
+def _open_branches(line: TokenLine, found: Weighed, root: Logits) -> None:
+    """Open a branch for each tip of the trie, the likeliest first.
+
+    Where there are more tips than branches, those with the least likely first tokens are left.
+    """
+    tips = sorted(trie.tips(found.paths), key=lambda tip: -root[tip[0]])
+    for tip in tips[: line.model.max_branches - _SPARE_BRANCHES]:
+        branch = line.model.fork(line.branch)
+        found.branches.append(branch)
+        for count in range(1, len(tip) + 1):
+            found.owners[tip[:count]] = (*found.owners.get(tip[:count], ()), branch)
+
+
+def _walk(line: TokenLine, found: Weighed, root: Logits, scoring: Scoring) -> Work[None]:
+    kept = [i for i, path in enumerate(found.paths) if len(path) == 1 or path[:-1] in found.owners]
+    paths = [found.paths[i] for i in kept]
+    score = trie.share_paths if scoring == "trie" else trie.likelihoods
+    walk = score(paths, root)
+    try:
+        nodes = next(walk)
+        while True:
+            answers = yield [
+                Step(branches=found.owners[node], tokens=(node[-1],), num_logits=1)
+                for node in nodes
+            ]
+            found.evaluated |= set(nodes)
+            line.count(scored=len(nodes))
+            nodes = walk.send([rows[0] for rows in answers])
+    except StopIteration as stop:
+        shares = dict(zip(kept, stop.value, strict=True))
+    if scoring == "normalised":
+        shares = {i: share / len(found.paths[i]) for i, share in shares.items()}
+    found.path_scores = [shares.get(i, RULED_OUT) for i in range(len(found.paths))]
+    together = max if scoring == "normalised" else np.logaddexp.reduce
+    found.scores = [
+        float(together([score for score, _ in found.paths_of(option)]))
+        for option in range(found.options[-1] + 1)
+    ]
+
+
+def adopt(line: TokenLine, found: Weighed, winner: int, text: bytes) -> None:
+    """Go on behind the winner: keep what was evaluated of its tokens that stand."""
+    _, path = max(found.paths_of(winner))
+    depth = max((len(n) for n in found.evaluated if path[: len(n)] == n), default=0)
+    taken = found.owners[path[:depth]][0] if depth else line.branch
+    stands, line.unfed = line.grammars.settle(
+        line.unfed + text, taken.tokens[max(found.base - 16, 0) : found.base]
+    )
+    keep = len(os.path.commonprefix([stands, [*found.shared, *path[:depth]]]))
+    for branch in [*found.branches, line.branch]:
+        if branch is not taken:
+            line.model.drop(branch)
+    line.branch = taken
+    line.model.cut(taken, found.base + keep)
+    line.pending, line.logits = list(stands[keep:]), None
+    others = [p for p, option in zip(found.paths, found.options, strict=True) if option != winner]
+    decided = [len(found.shared) + at for at in trie.decided(path, [path, *others])]
+    met = sum(at < len(stands) for at in decided)
+    line.unforced = sum(keep <= at < len(stands) for at in decided)
+    owed, line.credit = min(line.credit, len(stands) - met), len(decided) - met
+    line.count(output=len(decided), forced=len(stands) - met - owed)
+
+
+def _common_all(rows: Sequence[Sequence[int]]) -> int:
+    return len(os.path.commonprefix([list(row) for row in rows]))
