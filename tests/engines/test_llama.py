@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
 from rung.engines.base import Completion, Request
-from rung.forms.paths import log_softmax
 
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
@@ -41,21 +38,6 @@ def total(usage: Usage) -> int:
     return usage.prompt_tokens + usage.cached_tokens
 
 
-def teacher_forced(engine: LlamaEngine, request: Request, choice: str) -> tuple[float, ...]:
-    """Return the log-probability after each token of choice and end, evaluated in one sequence."""
-    api = engine._api
-    head = engine._plan(request).head
-    tail = api.tokenize(request.prefix + choice + request.choice_end, special=False)
-    start = len(api.tokenize(request.prefix, special=False))
-    tokens = head + tail
-    api.clear()
-    engine._live = []
-    logits = api.decode(tokens, range(len(tokens)), [(0,)] * len(tokens), range(len(tokens)))
-    api.clear()
-    steps = range(len(head) + start, len(tokens))
-    return tuple(np.cumsum([log_softmax(logits[i - 1])[tokens[i]] for i in steps]))
-
-
 def assert_same(one: Completion, other: Completion) -> None:
     """Same text, up to where two tokens were a near tie."""
     for left, right in zip(one.logprobs, other.logprobs, strict=False):
@@ -77,7 +59,7 @@ def assert_same(one: Completion, other: Completion) -> None:
     ids=["chat", "prefix", "regex", "prompt"],
 )
 def test_the_cache_changes_cost_and_nothing_else(llama: LlamaEngine, request_: Request) -> None:
-    llama.complete(OTHER)
+    llama.branches.reset()
     cold = llama.complete(request_)
     warm = llama.complete(request_)
     llama.complete(Request(messages=chat("Something else."), max_tokens=3))
@@ -92,115 +74,14 @@ def test_the_cache_changes_cost_and_nothing_else(llama: LlamaEngine, request_: R
     assert cold.usage.forced_tokens == forced
 
 
-def test_going_on_from_what_was_generated_forces_only_the_rest(llama: LlamaEngine) -> None:
+def test_going_on_from_what_was_generated_evaluates_only_the_rest(llama: LlamaEngine) -> None:
     first = llama.complete(Request(messages=ASK, prefix='{"n":', regex=" [0-9]{3},", max_tokens=8))
+    passes = llama.branches.num_passes
     prefix = '{"n":' + first.text + ' "m":'
-    second = llama.complete(Request(messages=ASK, prefix=prefix, max_tokens=2))
-    count = len(llama._api.tokenize(prefix, special=False))
-    assert second.usage.forced_tokens == count - first.usage.output_tokens
+    second = llama.complete(Request(messages=ASK, prefix=prefix, max_tokens=1))
+    assert second.usage.forced_tokens == len(llama._api.tokenize(prefix, special=False))
     assert second.usage.prompt_tokens == 0
-
-
-OPTIONS = (' "billing problem"', ' "technical problem"', ' "billing"', ' "card"', ' "other things"')
-CHOOSE = Request(messages=ASK, prefix='{"category":', choices=OPTIONS, choice_end=",")
-
-
-def test_choices_are_the_model_s_own_probabilities_renormalised(llama: LlamaEngine) -> None:
-    """Options that part at their first token: the softmax of that token's log-probabilities."""
-    answer = llama.complete(CHOOSE)
-    assert answer.text == OPTIONS[int(np.argmax(answer.choice_logprobs))]
-    assert answer.finish_reason == "choice"
-    assert np.exp(answer.choice_logprobs).sum() == pytest.approx(1.0, abs=1e-6)
-    assert 0.0 < answer.choice_mass <= 1.0
-    apart = tuple(option for option in OPTIONS if option != ' "billing"')
-    found = llama.complete(replace(CHOOSE, choices=apart)).choice_logprobs
-    # the logits of the first token in which the options differ
-    tails = [llama._api.tokenize(CHOOSE.prefix + option, special=False) for option in apart]
-    alike = len(os.path.commonprefix(tails))
-    steps = [teacher_forced(llama, CHOOSE, option) for option in apart]
-    start = alike - len(llama._api.tokenize(CHOOSE.prefix, special=False))
-    at = np.array([step[start] - (step[start - 1] if start else 0.0) for step in steps])
-    expected = at - np.log(np.exp(at).sum())
-    assert found == pytest.approx(expected, abs=KERNEL_NOISE)
-
-
-def test_choosing_is_the_same_with_a_cold_and_a_warm_cache(llama: LlamaEngine) -> None:
-    llama.complete(OTHER)
-    cold = llama.complete(CHOOSE)
-    warm = llama.complete(CHOOSE)
-    for one, other in zip(cold.choice_logprobs, warm.choice_logprobs, strict=True):
-        assert one == pytest.approx(other, abs=KERNEL_NOISE) or max(one, other) < -9
-    assert total(cold.usage) == total(warm.usage)
-    assert warm.usage.prompt_tokens == 0
-    assert cold.usage.forced_tokens == warm.usage.forced_tokens > 0
-
-
-def test_the_winner_s_tokens_are_kept_for_what_follows(llama: LlamaEngine) -> None:
-    chosen = llama.complete(CHOOSE)
-    prefix = f"{CHOOSE.prefix}{chosen.text},"
-    after = llama.complete(
-        Request(messages=ASK, prefix=prefix + ' "n":', max_tokens=4, top_logprobs=1)
-    )
-    count = len(llama._api.tokenize(prefix + ' "n":', special=False))
-    assert after.usage.forced_tokens == count - chosen.usage.output_tokens
-    llama.complete(OTHER)
-    cold = llama.complete(
-        Request(messages=ASK, prefix=prefix + ' "n":', max_tokens=4, top_logprobs=1)
-    )
-    assert_same(after, cold)
-
-
-def test_an_option_that_begins_another_one_is_told_apart(llama: LlamaEngine) -> None:
-    ask = chat("I owe 100 euros.")
-    numbers = Request(
-        messages=ask, prefix='{"euros":', choices=(" 1", " 10", " 100"), choice_end="}"
-    )
-    p = np.exp(llama.complete(numbers).choice_logprobs)
-    assert p.sum() <= 1.001
-    assert int(np.argmax(p)) == 2
-    bare = Request(messages=ask, choices=("I", "I owe", "I owe 100 euros"))
-    assert np.exp(llama.complete(bare).choice_logprobs).sum() <= 1.001
-
-
-def test_more_options_than_sequences(llama: LlamaEngine) -> None:
-    codes = tuple(f' "item {i}"' for i in range(300))
-    ask = chat("Repeat the code: item 287. Answer with the code item 287 only.")
-    few = llama.complete(
-        Request(messages=ask, prefix='{"code":', choices=codes[285:290], choice_end="}")
-    )
-    many = llama.complete(Request(messages=ask, prefix='{"code":', choices=codes, choice_end="}"))
-    assert len(many.choice_logprobs) == 300
-    assert many.choice_logprobs[287] == pytest.approx(few.choice_logprobs[2], abs=KERNEL_NOISE)
-    assert many.text == few.text == codes[287]
-    # and the cells of the winner, found in the second group, are the ones kept
-    prefix = f'{{"code":{many.text}}}'
-    after = llama.complete(Request(messages=ask, prefix=prefix, max_tokens=1))
-    count = len(llama._api.tokenize(prefix, special=False))
-    assert after.usage.forced_tokens == count - many.usage.output_tokens
-
-
-def test_one_option_wins_without_a_contest(llama: LlamaEngine) -> None:
-    answer = llama.complete(Request(messages=ASK, choices=("yes",)))
-    assert (answer.text, answer.finish_reason, answer.choice_logprobs) == ("yes", "choice", (0.0,))
-    assert (answer.usage.output_tokens, answer.usage.forced_tokens) == (0, 1)
-
-
-@pytest.mark.parametrize(
-    "choices",
-    [
-        ("ja", "nein", "日本語"),
-        ("a b", "a  b", "a\tb"),
-        ('say "hi"', "say 'hi'", "\\"),
-        ("é", "e", "😀"),
-        ("", "yes"),
-        ("a", "a,b", "a,"),
-    ],
-)
-def test_options_of_any_text(llama: LlamaEngine, choices: tuple[str, ...]) -> None:
-    for end in ("", ","):
-        answer = llama.complete(Request(messages=ASK, choices=choices, choice_end=end))
-        assert answer.text in choices
-        assert all(map(math.isfinite, answer.choice_logprobs))
+    assert llama.branches.num_passes == passes + 1
 
 
 @pytest.mark.parametrize(
@@ -283,7 +164,7 @@ def test_an_input_cannot_end_its_turn(llama: LlamaEngine) -> None:
     "request_, message",
     [
         (Request(messages=chat("long " * 3000)), "the context has 2048"),
-        (Request(messages=chat("long " * 3000), choices=("a", "b")), "the context has 2048"),
+        (Request(messages=ASK, choices=("a", "b")), "limit an answer to given choices"),
         (Request(messages=ASK, max_tokens=5000), "the context has 2048"),
         (Request(messages=ASK, adapter="mine"), "load adapters"),
         (Request(messages=ASK, thinking="off"), "thinking"),
@@ -310,10 +191,13 @@ def test_two_constraints_at_once_are_a_bug_of_the_caller(llama: LlamaEngine) -> 
         llama.complete(Request(messages=ASK, regex="a", choices=("a", "b")))
 
 
+NUMBER = Request(messages=ASK, prefix='{"n":', regex=" [0-9]{3},", max_tokens=8)
+
+
 def test_a_failed_evaluation_leaves_no_trace(
     llama: LlamaEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = llama.complete(CHOOSE)
+    before = llama.complete(NUMBER)
 
     def fail(*_: Any) -> None:
         raise EngineError("the context of 2048 tokens is full")
@@ -321,14 +205,14 @@ def test_a_failed_evaluation_leaves_no_trace(
     with monkeypatch.context() as patch:
         patch.setattr(llama._api, "decode", fail)
         with pytest.raises(EngineError):
-            llama.complete(Request(messages=chat("Other."), choices=OPTIONS))
-    after = llama.complete(CHOOSE)
+            llama.complete(Request(messages=chat("Other.")))
+    after = llama.complete(NUMBER)
     assert after.usage.cached_tokens == 0
     assert after.text == before.text
 
 
 def test_threads_take_turns(llama: LlamaEngine) -> None:
-    requests = [CHOOSE, Request(messages=chat("My card is lost."), choices=OPTIONS)] * 3
+    requests = [NUMBER, replace(NUMBER, messages=chat("My card is lost."))] * 3
     alone = [llama.complete(request) for request in requests[:2]]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(llama.complete, requests))
