@@ -86,7 +86,9 @@ class Grammars:
             matcher = llguidance.LLMatcher(self.tokenizer, grammar, log_level=0)
             if matcher.is_error():
                 reason = matcher.get_error().splitlines()[0]
-                raise EngineError(f"the engine cannot enforce this grammar: {reason}")
+                raise EngineError(
+                    f"the engine cannot enforce this grammar: {reason}", of_input=True
+                )
             self._matchers[grammar] = matcher
             if len(self._matchers) > _MAX_MATCHERS:
                 self._matchers.popitem(last=False)

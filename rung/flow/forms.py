@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rung.core.errors import FormError
+from rung.core.errors import EngineError, FormError
 from rung.engines.base import Engine
 from rung.engines.open import open_engine
-from rung.forms import Filling, Form, compile_form, fill
+from rung.forms import Filled, Filling, Form, compile_form, fill
 from rung.forms.express import inexpressible
 from rung.forms.validity import violations
 from rung.routes.prompt import build_messages
@@ -90,7 +90,12 @@ def fill_text(
 
 def _fill_once(form: Form, engine: Engine, text: str, how: Filling) -> dict[str, Any]:
     messages = build_messages(INSTRUCTION, form, text)
-    filled = fill(form, engine, messages, how, source=text)
+    try:
+        filled = fill(form, engine, messages, how, source=text)
+    except EngineError as error:
+        if not error.of_input:
+            raise
+        filled = Filled(output=None, status="failed", reason=str(error))
     done = filled.status in ("ok", "repaired")
     return {
         "status": filled.status,

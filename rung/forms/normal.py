@@ -27,6 +27,10 @@ _SUBSCHEMA = (
 )  # fmt: skip
 _SUBSCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _NAMED = ("properties", "patternProperties", "dependentSchemas")
+_COUNTS = frozenset({
+    "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
+    "minContains", "maxContains",
+})  # fmt: skip
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DROPPED = (
     "$id", "id", "$schema", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
@@ -109,6 +113,8 @@ class _Normaliser:
             return {"$ref": self._reference(value, resolver, path)}
         if keyword in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool):
             return {}
+        if keyword in _COUNTS and isinstance(value, float):
+            return {keyword: int(value)}
         at = f"{path}/{keyword}"
         if keyword == "items" and isinstance(value, list):
             arms = [self._schema(item, resolver, at) for item in value]

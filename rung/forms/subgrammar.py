@@ -62,8 +62,10 @@ def _validate(body: Mapping[str, Any]) -> tuple[str, list[str]]:
         return "", []
     import llguidance
 
-    grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(_with_options(body)))
-    is_error, said = llguidance.LLMatcher.validate_grammar_with_warnings(grammar)
+    lark = f"start: value\nvalue: %json {json.dumps(_with_options(body))}\n"
+    is_error, said = llguidance.LLMatcher.validate_grammar_with_warnings(
+        llguidance.LLMatcher.grammar_from_lark(lark)
+    )
     if is_error:
         return said[0] if said else "it cannot be compiled", []
     return "", [name for line in said for name in _IGNORED.findall(line)]

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rung.engines.sampling import Logits
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
 from rung.engines.bytes import END, NUM_VOCAB, ByteEngine, Speak, random_speech, scripted_speech
 from rung.forms import Filled, Filling, compile_form, fill, violation
+from rung.forms.token_pen import TokenPen
 
 ASK = (Message(role="user", content="text"),)
 REFUSAL = b"I'm sorry, but I can't help with that request. "
@@ -146,3 +148,28 @@ def test_whatever_a_model_says_the_result_is_valid_or_failed(
     check(filled, form, engine)
     if filled.output is not None:
         assert same(json.loads(filled.text), filled.output)
+
+
+@settings(max_examples=150)
+@given(
+    kind=ANY,
+    speak=SPEECHES,
+    scoring=st.sampled_from(["trie", "likelihood", "normalised"]),
+    forcing=st.booleans(),
+    max_tokens=st.integers(1, 60),
+    style=st.sampled_from(["json", "indented"]),
+)
+def test_each_byte_of_an_answer_was_forced_or_generated_once(
+    kind: Kind, speak: Speak, scoring: Any, forcing: bool, max_tokens: int, style: Any
+) -> None:
+    """Of an answer that nothing was taken back of; a token is a byte here."""
+    form = compile_form(kind.schema, style=style)
+    how = Filling(scoring=scoring, forcing=forcing, max_tokens=max_tokens, retries=0)
+    with patch.object(TokenPen, "rewind", side_effect=TokenPen.rewind, autospec=True) as rewind:
+        filled = fill(form, ByteEngine(speak), ASK, how)
+    if rewind.called:
+        return
+    usage = filled.usage
+    assert usage.forced_tokens + usage.output_tokens == len(filled.text.encode())
+    assert usage.prompt_tokens == 1
+    assert filled.effort.drafted_tokens == 0  # a byte is never healed
