@@ -1,11 +1,12 @@
 """Forms against other ways to get structure: same model, same examples, one run.
 
-    python bench/forms.py [--task NAME]… [--limit 40] [--model smollm2-135m] [--html FILE]
+    python bench/forms.py [--task NAME]… [--arm NAME]… [--limit 40] [--model NAME] [--html FILE]
 
 Arms: a blank page read tolerantly, the engine's own JSON-schema mode, the form's grammar as a mask
 only (every token a pass of its own), the form, the form with scalar slots side by side; guidance
 and outlines on llama-cpp-python where they are installed. Each arm meets the examples in another
-order, so that none finds another's input in the cache; two examples warm it up and do not count. Ratios are paired, with clustered 95 % intervals. Use a quiet machine. Nothing here is a test.
+order, so that none finds another's input in the cache; two examples warm it up and do not count.
+Ratios are paired, with clustered 95 % intervals. Use a quiet machine. Nothing here is a test.
 
 Tasks are names or folders; `rung init banking --from FILE --input text --target category` makes
 the banking77 one.
@@ -97,14 +98,15 @@ def contenders(runtime: Runtime, model: str, max_tokens: int) -> list[Contender]
     return found
 
 
-def run(task: Task, model: str, limit: int, max_tokens: int) -> list[Arm]:
+def run(task: Task, model: str, limit: int, max_tokens: int, only: Sequence[str] = ()) -> list[Arm]:
     """Return one arm for each contender, on the same dev examples."""
     store = Store("sqlite://")
     price = price_of_model(model)
     arms = []
     with Runtime(task, open_engine=open_engine, store=store) as runtime:
         examples = list(draw(task.dev, limit, seed=0, name="dev"))
-        for number, contender in enumerate(contenders(runtime, model, max_tokens)):
+        chosen = [c for c in contenders(runtime, model, max_tokens) if c.name in (only or [c.name])]
+        for number, contender in enumerate(chosen):
             turn = (number * 7) % max(len(examples), 1)
             for example in task.train[:WARM_UP]:
                 contender.ask(example)
@@ -138,7 +140,7 @@ def _is_valid(row: Row, task: Task) -> bool:
 def print_pairs(arms: Sequence[Arm]) -> None:
     """Print paired ratios of the form arms against every other one."""
     by_name = {arm.route: arm for arm in arms}
-    for name in ("form", "form+parallel"):
+    for name in by_name.keys() & {"form", "form+parallel"}:
         for reference in arms:
             both = pair(reference, by_name[name])
             if reference.route == name or both is None:
@@ -180,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", action="append")
     parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--arm", action="append", help="only these arms")
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--html", type=Path)
@@ -191,7 +194,7 @@ def main() -> None:
         print(
             "arm            score                  valid  output  forced  passes    p50     p95  n"
         )
-        found[name] = run(load(name), given.model, given.limit, given.max_tokens)
+        found[name] = run(load(name), given.model, given.limit, given.max_tokens, given.arm or ())
         print_pairs(found[name])
     if given.html:
         write_html(given.html, found)
