@@ -60,6 +60,13 @@ class OpenAIServer:
     def reset(self) -> None:
         self.script, self.requests, self.pages = [], [], {}
 
+    def reply_to(self, asked: dict[str, Any]) -> Reply:
+        """Return the answer to a request; other servers override this."""
+        if asked["method"] == "GET":
+            page = self.pages.get(asked["path"])
+            return Reply(data=page, status=404 if page is None else 200)
+        return self.script.pop(0) if self.script else Reply(data=chat())
+
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -77,18 +84,14 @@ class OpenAIServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.requests.append(
-            {
-                "method": request.method,
-                "path": request.path,
-                "headers": dict(request.headers),
-                "json": json.loads(body) if body else None,
-            }
-        )
-        if request.method == "GET":
-            page = self.pages.get(request.path)
-            return web.json_response(page, status=404 if page is None else 200)
-        reply = self.script.pop(0) if self.script else Reply(data=chat())
+        asked = {
+            "method": request.method,
+            "path": request.path,
+            "headers": dict(request.headers),
+            "json": json.loads(body) if body else None,
+        }
+        self.requests.append(asked)
+        reply = self.reply_to(asked)
         await asyncio.sleep(reply.delay_s)
         if reply.drop:
             request.transport.abort()

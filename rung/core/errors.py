@@ -51,14 +51,23 @@ class EngineError(RungError):
     `retryable` is true for outages that may pass (time-out, 429, 5xx) and false for
     set-up mistakes (wrong key, unknown model, corrupt file). `of_input` is true when this one
     input is at fault (it does not fit the context): other inputs may still be answered.
+    `refused` names the capability that this model will not honour in this request (a field of
+    `Capabilities`): the same request without it may be answered.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", retryable: bool = False, of_input: bool = False
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retryable: bool = False,
+        of_input: bool = False,
+        refused: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
         self.of_input = of_input
+        self.refused = refused
 
 
 class FormError(RungError):

@@ -91,8 +91,12 @@ class Capabilities:
     adapters: bool = False
     tokens: bool = False
     """Also a `TokenModel` (`steps.py`): forms are filled token by token, in this process."""
+    round_trips: bool = False
+    """Requests go to a server: forms weigh many small ones against a large one."""
     context_tokens: int = 0
     """0 when unknown."""
+    conflicts: tuple[tuple[str, str], ...] = ()
+    """Pairs of the above that one request cannot use together; `thinking` means switched on."""
 
 
 class Engine(Protocol):

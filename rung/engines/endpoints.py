@@ -1,7 +1,7 @@
 """Where a hosted or served model is: names people type, and `RUNG_HOME/engines.toml`.
 
     http:gpt-mini                       the table [engines.gpt-mini] of engines.toml
-    http:MODEL@http://host:8000/v1      a server without a key, or api.openai.com
+    http:MODEL@http://host:8000/v1      a server without a key, or a provider of `hosted.HOSTS`
 
 An endpoint never holds a key, only the name of the environment variable that does. This file
 sends nothing.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
 from rung.engines import tables
 from rung.engines.dialects import DIALECTS, PREFIX_STYLES
+from rung.engines.hosted import host_of
 
 SERVERS = ("auto", *DIALECTS)
 
@@ -36,6 +37,7 @@ _KEYS = {
     "max_tokens_field": tables.text,
     "prefix": tables.text,
     "thinking": tables.flag,
+    "schema": tables.flag,
     "logprobs": tables.flag,
     "context_tokens": tables.whole,
     "omit": tables.texts,
@@ -58,7 +60,7 @@ class Endpoint:
     api_key_env: str = ""
     """Environment variable that holds the key; empty for a server without one."""
     server: str = "auto"
-    """A kind of `dialects.DIALECTS`, or `auto` to ask the server."""
+    """A kind of `dialects.DIALECTS`, or `auto` to go by the address or ask the server."""
     price: str = ""
     """Row of the price table (`prices.py`); empty when no price is known."""
     timeout_s: float = 120.0
@@ -70,6 +72,8 @@ class Endpoint:
     """Overrides the dialect: one of `dialects.PREFIX_STYLES`."""
     thinking: bool | None = None
     """Overrides the dialect: the chat template has a native thinking switch."""
+    schema: bool | None = None
+    """Overrides the dialect: the server enforces a JSON Schema."""
     logprobs: bool | None = None
     """Overrides the dialect: the server reports log-probabilities."""
     context_tokens: int = 0
@@ -162,16 +166,12 @@ def endpoints_path() -> Path:
 def _ad_hoc(model: str, url: str) -> Endpoint:
     endpoint = Endpoint(model=model, base_url=url, name=f"http:{model}@{_without_login(url)}")
     # a key goes only to the host it belongs to, never to whatever address was typed
-    parts = urlsplit(endpoint.base_url)
-    if (parts.scheme, parts.hostname) != ("https", "api.openai.com"):
+    host = host_of(endpoint.base_url)
+    if host is None:
         return endpoint
-    return Endpoint(
-        model=model,
-        base_url=url,
-        name=endpoint.name,
-        api_key_env="OPENAI_API_KEY",
-        server="openai",
-        max_tokens_field="max_completion_tokens",
+    limit = "max_completion_tokens" if host.server == "openai" else ""
+    return replace(
+        endpoint, api_key_env=host.api_key_env, server=host.server, max_tokens_field=limit
     )
 
 

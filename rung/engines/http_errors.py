@@ -7,6 +7,7 @@ nothing a server says about a refused key is quoted at all. Whether to ask again
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +17,12 @@ import aiohttp
 from rung.core.errors import EngineError
 from rung.core.spelling import did_you_mean
 from rung.engines.endpoints import Endpoint, endpoints_path
+from rung.engines.refusals import Refusal
 from rung.engines.retry import is_transient
+from rung.engines.support import ABILITIES
 
 _QUOTED_CHARS = 300
+_TOO_LONG = re.compile("context length|prompt is too long", re.IGNORECASE)
 
 
 def status_error(
@@ -26,7 +30,7 @@ def status_error(
 ) -> EngineError:
     """Return the error of an answer that is not 200; `models` are the server's, if known."""
     asked = f"asking {endpoint.label} at {endpoint.base_url}"
-    said = _said(body, key)
+    words = said(body, key)
     code = _code(body)
     if status in (401, 403):
         return _key_error(endpoint, asked, status)
@@ -35,14 +39,30 @@ def status_error(
     if 300 <= status < 400:
         return EngineError(f"{asked}: it redirects ({status})", hint="set base_url to its target")
     if code == "insufficient_quota":
-        return EngineError(f"{asked}: the account has no quota left ({status}): {said}")
+        return EngineError(f"{asked}: the account has no quota left ({status}): {words}")
     if is_transient(status):
-        return EngineError(f"{asked}: it answered {status}: {said}", retryable=True)
-    if code == "context_length_exceeded" or "context length" in said.lower():
-        return EngineError(f"{asked}: the input is too long: {said}", of_input=True)
+        return EngineError(f"{asked}: it answered {status}: {words}", retryable=True)
+    if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(words):
+        return EngineError(f"{asked}: the input is too long: {words}", of_input=True)
     return EngineError(
-        f"{asked}: it refused the request ({status}): {said}",
+        f"{asked}: it refused the request ({status}): {words}",
         hint=f"if it names a field it does not take, list that under omit in {endpoints_path()}",
+    )
+
+
+def refused_capability(
+    endpoint: Endpoint, status: int, words: str, refusal: Refusal
+) -> EngineError:
+    """Return the error of a capability that the server refuses, marked with its name."""
+    name = refusal.capability
+    hint = f"leave {name} out of this request, or choose a rung without it"
+    if refusal.lasting:
+        hint = f"run it again: from now on {endpoint.label} is asked without {name}"
+    return EngineError(
+        f"asking {endpoint.label} at {endpoint.base_url}: it refused to {ABILITIES[name]}"
+        f" ({name}, {status}): {words}",
+        hint=hint,
+        refused=name,
     )
 
 
@@ -82,6 +102,16 @@ def unusable_key(endpoint: Endpoint) -> EngineError:
     )
 
 
+def said(body: bytes, key: str) -> str:
+    """Return the server's own words, short, printable and without the key."""
+    error = _error(body)
+    message = error.get("message") if isinstance(error, dict) else error
+    text = message if isinstance(message, str) else body.decode("utf-8", "replace")
+    text = without_key(text, key)
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())[:_QUOTED_CHARS] or "no reason given"
+
+
 def without_key(text: str, key: str) -> str:
     """Return the text with every copy of the key replaced."""
     return text.replace(key, "***") if key else text
@@ -107,16 +137,6 @@ def _not_found(endpoint: Endpoint, asked: str, models: Sequence[str]) -> EngineE
         f"{asked}: it has no model {endpoint.model!r} ({did_you_mean(endpoint.model, models)})",
         hint=f"its models: {', '.join(sorted(models)[:10])}",
     )
-
-
-def _said(body: bytes, key: str) -> str:
-    """Return the server's own words, short, printable and without the key."""
-    error = _error(body)
-    message = error.get("message") if isinstance(error, dict) else error
-    text = message if isinstance(message, str) else body.decode("utf-8", "replace")
-    text = without_key(text, key)
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(text.split())[:_QUOTED_CHARS] or "no reason given"
 
 
 def _code(body: bytes) -> str:

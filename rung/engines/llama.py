@@ -16,6 +16,7 @@ from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.llama_api import LlamaModel
 from rung.engines.llama_branches import LlamaBranches
+from rung.engines.llama_vocab import LlamaVocab
 from rung.engines.sampling import Grammars
 from rung.engines.writing import readable
 
@@ -52,7 +53,7 @@ class LlamaEngine(InProcessEngine):
         return readable(self._api.piece(int(text))) if text.isdigit() else ""
 
 
-def llama_tokenizer(api: LlamaModel, control: set[int]) -> Any:
+def llama_tokenizer(api: LlamaVocab, control: set[int]) -> Any:
     """Return llguidance's view of a model's vocabulary; `control` tokens are never plain text."""
     factory: Any = llguidance.LLTokenizer
     return factory.from_llamacpp(
@@ -62,5 +63,5 @@ def llama_tokenizer(api: LlamaModel, control: set[int]) -> Any:
         ],
         vocab_ptr=api.vocab,
         tokenize_fptr=api.tokenize_address,
-        eos_token=api.eos,
+        eos_token=[api.eos, *sorted(t for t in control if api.is_end(t) and t != api.eos)],
     )

@@ -12,6 +12,9 @@ from pathlib import Path
 from rung.core.errors import EngineError
 from rung.engines.llama_packages import library
 
+_MARK = "\x01"
+"""Goes into no token with other characters."""
+
 
 class LlamaVocab:
     """The vocabulary of one model file; `weights` says whether the rest is loaded too."""
@@ -36,6 +39,7 @@ class LlamaVocab:
         """The token every prompt of this model starts with, if it wants one."""
         if self._lib.llama_vocab_get_add_bos(self.vocab):
             self.first = [self._lib.llama_vocab_bos(self.vocab)]
+        self._mark = self._tokenize(_MARK, special=False)
         self._closed = False
 
     def _reason(self) -> str:
@@ -56,7 +60,18 @@ class LlamaVocab:
         return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Return token ids; control tokens written in `text` count only when `special`."""
+        """Return token ids; control tokens written in `text` count only when `special`.
+
+        Text that is not special may stand anywhere: it gets no space in front, which SentencePiece
+        vocabularies put before every text.
+        """
+        if special:
+            return self._tokenize(text, special=True)
+        size = len(self._mark)
+        tokens = self._tokenize(_MARK + text, special=False)
+        return tokens[size:] if tokens[:size] == self._mark else self._tokenize(text, special=False)
+
+    def _tokenize(self, text: str, *, special: bool) -> list[int]:
         data = text.encode()
         out = (C.c_int32 * (len(data) + 8))()
         count = self._lib.llama_tokenize(self.vocab, data, len(data), out, len(out), False, special)

@@ -2,7 +2,7 @@
 
     smollm2-135m, llama:NAME, hf:org/repo/file.gguf, ./x.gguf     in-process llama.cpp
     transformers:FOLDER, transformers:x.gguf                      in-process torch
-    http:NAME, http:MODEL@URL                                     an OpenAI-style server
+    http:NAME, http:MODEL@URL                                     a server or a hosted model
     fake:random, fake:random:SEED                                 random bytes, to try forms with
     (empty)                                                       no model: this machine's price
 

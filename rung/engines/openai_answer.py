@@ -12,7 +12,8 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from rung.core.errors import EngineError
@@ -46,12 +47,15 @@ def parse_answer(data: Any, request: Request) -> Answer:
     if request.prompt or not isinstance(message, dict):
         text = _text(first.get("text"))
     elif message.get("refusal"):
-        raise EngineError(f"the model refused to answer: {_short(message['refusal'])}")
+        refusal = _short(message["refusal"])
+        raise EngineError(f"the model refused to answer this input: {refusal}", of_input=True)
     else:
         text = _text(message.get("content"))
     reason = str(first.get("finish_reason") or "stop")
     if reason == "content_filter":
-        raise EngineError("the server filtered the answer (finish_reason content_filter)")
+        raise EngineError(
+            "the server filtered this answer (finish_reason content_filter)", of_input=True
+        )
     return Answer(
         text=text,
         finish_reason=reason,
@@ -64,6 +68,8 @@ def to_completion(
     answer: Answer, request: Request, dialect: Dialect, *, latency_ms: float
 ) -> Completion:
     """Return the completion of a decoded answer. Raises EngineError on a choice not allowed."""
+    if dialect.echoes_prefix and request.messages:
+        answer = replace(answer, text=answer.text.removeprefix(request.prefix))
     if request.choices:
         return _choice(answer, request, dialect, latency_ms)
     found = [at for stop in request.stop if (at := answer.text.find(stop)) >= 0]
@@ -81,43 +87,48 @@ def to_completion(
 def choice_logprobs(
     tokens: Sequence[TokenLogprob], start: int, choices: Sequence[str]
 ) -> tuple[float, ...]:
-    """Return the log-probability of each choice, read off the token where the choices part.
+    """Return the log-probability of each choice, read along the tokens of the one that was written.
 
-    `start` is the character offset of the choice in the joined tokens. Empty unless every choice
-    begins with a token of its own; a choice that is not among the reported alternatives is given
-    the lowest reported value if that is negligible (10^-4 of the best), else nothing is returned.
+    `start` is the character offset of the choice in the joined tokens. At each token the choices
+    still possible part by the longest reported token they go on with. Those that leave together
+    share what their token had; one that goes on with none is given the lowest reported value. Empty
+    where that is not negligible (10^-4 of the best), or where the tokens do not tell all apart.
     """
-    at = 0
+    if any(longer.startswith(short) for short, longer in pairwise(sorted(choices))):
+        return ()
+    written = "".join(token.token for token in tokens)
+    left = [written[:start] + choice for choice in choices]
+    found: dict[str, float] = {}
+    unseen: dict[str, float] = {}
+    at, path = 0, 0.0
     for token in tokens:
-        if at + len(token.token) > start:
+        if len(left) <= 1:
             break
+        if at + len(token.token) > start:
+            table = {token.token: token.logprob} | dict(token.top)
+            ways = _parted(left, at, table)
+            left = ways.pop(token.token, [])
+            unseen |= dict.fromkeys(ways.pop("", ()), path + min(table.values()))
+            for name, gone in ways.items():
+                found |= dict.fromkeys(gone, path + table[name] - math.log(len(gone)))
+            path += table[token.token]
         at += len(token.token)
-    else:
+    if len(left) != 1:
         return ()
-    lead = token.token[: start - at]
-    table = {name: value for name, value in token.top if name.startswith(lead) and name != lead}
-    scores = [_first_token(lead, choice, choices, table) for choice in choices]
-    seen = [score for score in scores if score is not None]
-    if not seen:
+    found[left[0]] = path
+    if unseen and max(unseen.values()) > max(found.values()) + _NEGLIGIBLE:
         return ()
-    floor = min(value for _, value in token.top)
-    if len(seen) < len(scores) and floor > max(seen) + _NEGLIGIBLE:
-        return ()
-    if any(score == -math.inf for score in seen):
-        return ()
-    return tuple(floor if score is None else score for score in scores)
+    scores = found | unseen
+    return tuple(scores[written[:start] + choice] for choice in choices)
 
 
-def _first_token(
-    lead: str, choice: str, choices: Sequence[str], table: Mapping[str, float]
-) -> float | None:
-    """Return the score of the longest token `choice` begins with; -inf when others share it."""
-    names = [name for name in table if (lead + choice).startswith(name)]
-    if not names:
-        return None
-    name = max(names, key=len)
-    shared = any(other != choice and (lead + other).startswith(name) for other in choices)
-    return -math.inf if shared else table[name]
+def _parted(texts: Sequence[str], at: int, table: Mapping[str, float]) -> dict[str, list[str]]:
+    """Group texts by the longest token of `table` they go on with from `at`; "" where by none."""
+    ways: dict[str, list[str]] = {}
+    for text in texts:
+        names = [name for name in table if name and text.startswith(name, at)]
+        ways.setdefault(max(names, key=len, default=""), []).append(text)
+    return ways
 
 
 def _choice(answer: Answer, request: Request, dialect: Dialect, latency_ms: float) -> Completion:
@@ -167,17 +178,18 @@ def _usage(data: dict[str, Any], request: Request, text: str) -> Usage:
         )
     details = usage.get("prompt_tokens_details")
     timings = data.get("timings")
-    cached = _count(details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens")
-    prompt_tokens = _count(usage, "prompt_tokens")
-    cached = min(cached or _count(timings, "cache_n"), prompt_tokens)
+    cached = count(details, "cached_tokens") or count(usage, "prompt_cache_hit_tokens")
+    prompt_tokens = count(usage, "prompt_tokens")
+    cached = min(cached or count(timings, "cache_n"), prompt_tokens)
     return Usage(
         prompt_tokens=prompt_tokens - cached,
         cached_tokens=cached,
-        output_tokens=_count(usage, "completion_tokens"),
+        output_tokens=count(usage, "completion_tokens"),
     )
 
 
-def _count(value: Any, key: str) -> int:
+def count(value: Any, key: str) -> int:
+    """Return a token count of a JSON object; 0 when it has none."""
     number = value.get(key) if isinstance(value, dict) else None
     return number if isinstance(number, int) and number > 0 else 0
 

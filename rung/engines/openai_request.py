@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from rung.core.errors import EngineError
+from rung.engines import gbnf
 from rung.engines.base import Request
-from rung.engines.dialects import Dialect
+from rung.engines.dialects import Dialect, may_think, thinking_fields
+from rung.engines.schema_subset import is_strict
 
 _MAX_STOPS = 4
-_TOP = 20
 
 
 def request_body(request: Request, dialect: Dialect, model: str) -> tuple[str, dict[str, Any]]:
     """Return the path below the base URL and the JSON body. Raises EngineError."""
     body: dict[str, Any] = {
         "model": request.adapter or model,
-        dialect.max_tokens_field: _max_tokens(request),
-        "temperature": request.temperature,
+        dialect.max_tokens_field: token_limit(request, dialect),
     }
-    if request.temperature > 0:
-        body["seed"] = request.seed
-    if request.stop:
+    if dialect.samples:
+        body["temperature"] = request.temperature
+    if dialect.samples and dialect.seed_field and request.temperature > 0:
+        body[dialect.seed_field] = request.seed
+    if request.stop and dialect.stops:
         body["stop"] = list(request.stop[:_MAX_STOPS])
     body |= _logprob_fields(request, dialect)
     body |= _constraint(request, dialect)
@@ -53,25 +56,21 @@ def _template_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if request.prefix and dialect.prefix == "continue":
         fields |= {"continue_final_message": True, "add_generation_prompt": False}
-    thinking = {"off": False, "on": True}.get(request.thinking)
-    if thinking is None and request.prefix and dialect.server == "llama-server":
-        # llama-server refuses to continue an answer that its template would start by thinking
-        thinking = False
-    if thinking is not None and dialect.template_switch:
-        fields["chat_template_kwargs"] = {"enable_thinking": thinking}
-    return fields
+    return fields | dict(thinking_fields(request, dialect))
 
 
-def _max_tokens(request: Request) -> int:
-    """Return the token limit; enough for the longest choice, whose end the server decides."""
+def token_limit(request: Request, dialect: Dialect) -> int:
+    """Return the token limit: enough for the longest choice, whose end the server decides, and for
+    the thinking that a provider counts into it."""
     longest = max((len(choice.encode()) for choice in request.choices), default=0)
-    return max(request.max_tokens, 16 + longest) if request.choices else request.max_tokens
+    limit = max(request.max_tokens, 16 + longest) if request.choices else request.max_tokens
+    return limit + (dialect.thinking_tokens if may_think(request, dialect) else 0)
 
 
 def _logprob_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
     top = request.top_logprobs
     if request.choices and dialect.capabilities.choice_logprobs:
-        top = _TOP
+        top = dialect.max_top
     if not top:
         return {}
     return {"logprobs": top} if request.prompt else {"logprobs": True, "top_logprobs": top}
@@ -85,7 +84,7 @@ def _constraint(request: Request, dialect: Dialect) -> dict[str, Any]:
         value: Any = request.regex
     elif request.schema is not None:
         if not request.prompt:
-            return _response_format("answer", request.schema)
+            return _response_format("answer", request.schema, dialect)
         name, value = "json", request.schema
     else:
         return {}
@@ -95,8 +94,8 @@ def _constraint(request: Request, dialect: Dialect) -> dict[str, Any]:
         return {f"guided_{name}": value}
     if dialect.choices == "regex":
         return {"regex": value} if name == "regex" else {"json_schema": json.dumps(value)}
-    if dialect.choices == "grammar" and name == "json":
-        return {"json_schema": value}
+    if dialect.choices == "grammar":
+        return {"json_schema": value} if name == "json" else {"grammar": gbnf.from_regex(value)}
     raise EngineError(f"a {dialect.server} server takes a schema only with messages, not a prompt")
 
 
@@ -107,7 +106,7 @@ def _choice_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
     if dialect.choices == "guided":
         return {"guided_choice": choices}
     if dialect.choices == "grammar":
-        return {"grammar": "root ::= " + " | ".join(map(_gbnf_literal, choices))}
+        return {"grammar": gbnf.one_of(choices)}
     if dialect.choices == "regex":
         return {"regex": "(" + "|".join(map(_regex_literal, choices)) + ")"}
     if request.prompt or request.prefix:
@@ -115,38 +114,23 @@ def _choice_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
             f"a {dialect.server} server takes choices only with messages and without a prefix",
             hint="set server in engines.toml if it is vllm, sglang or llama-server",
         )
-    schema = {
+    return _response_format("choice", choice_schema(choices), dialect)
+
+
+def choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    """Return the schema of `{"choice": …}`, for servers that take choices no other way."""
+    return {
         "type": "object",
-        "properties": {"choice": {"type": "string", "enum": choices}},
+        "properties": {"choice": {"type": "string", "enum": list(choices)}},
         "required": ["choice"],
         "additionalProperties": False,
     }
-    return _response_format("choice", schema)
 
 
-def _response_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    described = {"name": name, "schema": schema, "strict": _is_closed(schema)}
-    return {"response_format": {"type": "json_schema", "json_schema": described}}
-
-
-def _is_closed(schema: Any) -> bool:
-    """Return whether every object lists all its keys as required: what `strict` demands."""
-    if isinstance(schema, list):
-        return all(map(_is_closed, schema))
-    if not isinstance(schema, dict):
-        return True
-    keys = schema.get("properties")
-    if isinstance(keys, dict) and (
-        schema.get("additionalProperties") is not False
-        or set(schema.get("required", ())) != keys.keys()
-    ):
-        return False
-    return all(map(_is_closed, schema.values()))
-
-
-def _gbnf_literal(text: str) -> str:
-    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return '"' + "".join(escapes.get(char, char) for char in text) + '"'
+def _response_format(name: str, schema: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    described = {"name": name, "schema": schema, "strict": is_strict(schema)}
+    fields = {"response_format": {"type": "json_schema", "json_schema": described}}
+    return fields | dict(dialect.schema_fields or {})
 
 
 def _regex_literal(text: str) -> str:

@@ -20,7 +20,7 @@ from rung.ladder.climb import Proposed, choose_candidates, draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.plan import Plan, plan_climb, select_rungs
 from rung.ladder.result import Arm, Climb, Saving, climb_to_json
-from rung.ladder.rung import Rung, Situation
+from rung.ladder.rung import Need, Rung, Situation
 from rung.registry import in_service, promote_route, promoted, record_candidates
 from rung.report.questions import answer_questions
 from rung.routes.route import Route
@@ -46,10 +46,15 @@ class Options:
     budget_usd: float = 5.0
 
 
+_Rungs = list[tuple[Rung, Situation]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ascent:
     floors: tuple[Route, ...]
     proposed: tuple[Proposed, ...]
+    waiting: _Rungs
+    """Rungs that propose once the train examples they need are answered, which the plan counts."""
     incumbent: Route
     plan: Plan
     run: RunDir
@@ -82,40 +87,56 @@ def _prepare(session: Session, options: Options) -> _Ascent:
     task = session.task
     rungs = select_rungs(options.rungs)
     situations = [situation(session, model, options.seed) for model in options.models]
-    proposed = _propose(rungs, situations)
-    if not proposed:
+    ready, waiting, needs = _sort(rungs, situations)
+    proposed = _propose(ready, len(situations))
+    if not proposed and not waiting:
         raise ConfigError(
             f"no rung of {', '.join(options.rungs) or 'the ladder'} fits task {task.name!r}",
             hint="leave out --rungs, or choose a model that can do more",
         )
-    run = RunDir("climb", task.name, _settings(task, options, proposed))
+    run = RunDir("climb", task.name, _settings(task, options, proposed, needs))
     incumbent = _incumbent(session, options, situations[0], run)
     saved = run.path / "plan.json"
     if saved.exists():
         made = Plan(**json.loads(saved.read_text("utf-8")))
     else:
-        made = _plan(session, options, proposed, incumbent)
+        made = _plan(session, options, proposed, needs, incumbent)
         run.write_json("plan.json", made.to_json())
     return _Ascent(
         floors=floor_routes(situations[0]),
         proposed=tuple(proposed),
+        waiting=waiting,
         incumbent=incumbent,
         plan=made,
         run=run,
     )
 
 
-def _propose(rungs: Sequence[Rung], situations: Sequence[Situation]) -> list[Proposed]:
-    """Return the routes of all models, named apart where there are several models."""
-    proposed: dict[str, Proposed] = {}
+def _sort(
+    rungs: Sequence[Rung], situations: Sequence[Situation]
+) -> tuple[_Rungs, _Rungs, list[Need]]:
+    """Tell rungs that can propose now from those that need answers first, and say which answers."""
+    ready: _Rungs = []
+    waiting: _Rungs = []
+    needs: list[Need] = []
     for small in situations:
         for rung in rungs:
-            for route in rung.propose(small):
-                if len(situations) > 1 and route.model:
-                    route = replace(route, name=f"{route.name}@{route.model}")
-                proposed.setdefault(
-                    route.hash, Proposed(route=route, min_before_stop=rung.min_before_stop)
-                )
+            found = rung.needs(small)
+            needs += found
+            (waiting if found else ready).append((rung, small))
+    return ready, waiting, needs
+
+
+def _propose(rungs: _Rungs, num_models: int) -> list[Proposed]:
+    """Return the routes of all models, named apart where there are several models."""
+    proposed: dict[str, Proposed] = {}
+    for rung, small in rungs:
+        for route in rung.propose(small):
+            if num_models > 1 and route.model:
+                route = replace(route, name=f"{route.name}@{route.model}")
+            proposed.setdefault(
+                route.hash, Proposed(route=route, min_before_stop=rung.min_before_stop)
+            )
     return list(proposed.values())
 
 
@@ -131,7 +152,9 @@ def _incumbent(session: Session, options: Options, small: Situation, run: RunDir
     return small.route(name="blank", rung="blank", output="blank")
 
 
-def _settings(task: Task, options: Options, proposed: Sequence[Proposed]) -> dict[str, object]:
+def _settings(
+    task: Task, options: Options, proposed: Sequence[Proposed], needs: Sequence[Need]
+) -> dict[str, object]:
     return {
         "splits": dict(task.split_hashes),
         "models": list(options.models),
@@ -141,16 +164,28 @@ def _settings(task: Task, options: Options, proposed: Sequence[Proposed]) -> dic
         "minutes": options.minutes,
         "seed": options.seed,
         "routes": sorted(item.route.hash for item in proposed),
+        "needs": sorted([need.route.hash, need.name, need.num_examples] for need in needs),
     }
 
 
 def _plan(
-    session: Session, options: Options, proposed: Sequence[Proposed], incumbent: Route
+    session: Session,
+    options: Options,
+    proposed: Sequence[Proposed],
+    needs: Sequence[Need],
+    incumbent: Route,
 ) -> Plan:
     dev = draw(session.task.dev, len(session.task.dev), seed=options.seed, name="dev")
     routes = {item.route.hash: item for item in proposed}
     routes.setdefault(incumbent.hash, Proposed(route=incumbent, min_before_stop=0))
     estimates = session.climber.probe(list(routes.values()), dev, incumbent=incumbent)
+    alike = [Proposed(route=need.route, min_before_stop=0) for need in needs]
+    estimates += [
+        replace(estimate, route=need.name, num_train=need.num_examples)
+        for need, estimate in zip(
+            needs, session.climber.probe(alike, dev, incumbent=incumbent), strict=True
+        )
+    ]
     most = sys.maxsize if options.limit else session.task.default_limit or sys.maxsize
     return plan_climb(
         estimates,
@@ -165,8 +200,9 @@ def _plan(
 def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
     task, incumbent = session.task, ascent.incumbent
     dev = draw(task.dev, len(task.dev), seed=options.seed, name="dev")
-    arms = session.climber.climb(ascent.floors, ascent.proposed, dev, ascent.plan.num_dev)
-    routes = {item.route.hash: item.route for item in ascent.proposed}
+    proposed = [*ascent.proposed, *_propose(ascent.waiting, len(options.models))]
+    arms = session.climber.climb(ascent.floors, proposed, dev, ascent.plan.num_dev)
+    routes = {item.route.hash: item.route for item in proposed}
     record_candidates(session.store, task.name, routes.values())
     floor = max(arm.score for arm in arms if arm.kind == "floor")
     chosen = choose_candidates(

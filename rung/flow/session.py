@@ -36,6 +36,7 @@ def situation(session: Session, model: str, seed: int) -> Situation:
         artifacts=session.runtime.artifacts,
         model=model,
         capabilities=session.runtime.engine(model).capabilities,
+        answers=session.climber.answers,
         seed=seed,
     )
 

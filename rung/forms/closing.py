@@ -1,12 +1,13 @@
 """When the code ends a value that the model goes on with: limits, loops, the last tokens.
 
-Text ends at a word's end, a list behind an item, JSON by the shortest way out. Where the grammar
-does not let a value end yet, the model goes on.
+Text ends at a word's end, a list behind an item, JSON by the shortest way out; a number is never
+cut short. Where the grammar does not let a value end yet, the model goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from rung.engines.sampling import Grammars
@@ -15,7 +16,10 @@ from rung.forms.scan import LiteralScan
 
 _RESERVE_TOKENS = 12
 """Tokens kept to bring a value to its end; a nested value gets half of all."""
+_LAST_TOKENS = 3
+"""Tokens at which a value ends wherever it can."""
 _RESERVE_CHARS = 12
+"""Characters before the limit of a text in which no word begins; at most a quarter of all."""
 _LOOP_TOKENS = 12
 _MAX_PERIOD = 24
 _WAYS_OUT = (b"}", b"]", b'"', b"{", b"[", b"0", b"n", b"t", b"f")
@@ -30,34 +34,56 @@ class Closer:
         self._draw, self._scan, self._grammars = draw, scan, grammars
         self._after = [text.encode() for text in after]
         self._tokens: list[int] = []
-        self._closing = False
+        self._is_looping = False
         reserve = draw.max_tokens // 2 if draw.json_schema else _RESERVE_TOKENS
         self._free_tokens = max(draw.max_tokens - reserve, 1)
 
     def note(self, token: int) -> None:
         """Take in a token that was written."""
         self._tokens.append(token)
-        self._closing |= len(self._tokens) >= self._free_tokens or _loops(self._tokens)
-        if self._draw.max_items and self._scan.num_commas >= self._draw.max_items:
-            self._closing = True
+        self._is_looping |= _loops(self._tokens)
 
     def close(self, matcher: Any) -> int | None:
-        """Return the token that leads out of the value when it must end; None to go on."""
-        return self._way_out(matcher) if self._closing else None
+        """Return the token that leads out of a value that must end at once; None to go on."""
+        left = self._draw.max_tokens - len(self._tokens)
+        urgent = bool(self._draw.json_schema) or left <= _LAST_TOKENS
+        return self._way_out(matcher) if self._is_looping or (self._is_due and urgent) else None
 
     def instead(self, token: int, matcher: Any) -> int:
-        """Return the token to write: the model's, or the text's end where a word would be cut."""
-        limit = self._draw.max_chars
-        if not limit or self._scan.num_chars < limit - _RESERVE_CHARS:
-            return token
+        """Return the token to write: the model's, or the end of a value that is long enough."""
         piece = self._grammars.bytes_of([token])
-        starts_word = piece[:1].isspace() or not piece[:1].isalnum()
-        if self._scan.num_chars + len(piece) < limit and not (
-            starts_word and self._scan.num_chars + _RESERVE_CHARS >= limit
-        ):
-            return token
-        found = self._way_out(matcher)
+        found = None
+        if self._draw.max_chars and self._text_is_full(piece):
+            found = self._way_out(matcher)
+        elif self._draw.max_items and (kept := self._before_next_item(piece)) is not None:
+            found = self._first_of(kept, matcher) if kept else self._way_out(matcher)
         return token if found is None else found
+
+    @property
+    def _is_due(self) -> bool:
+        can_end = self._draw.max_chars or self._draw.max_items or self._draw.json_schema
+        return bool(can_end) and len(self._tokens) >= self._free_tokens
+
+    def _text_is_full(self, piece: bytes) -> bool:
+        """Return whether a text ends before `piece`: too long, or a word that might be cut."""
+        limit, num_chars = self._draw.max_chars, self._scan.num_chars
+        if piece[:1].isspace():
+            return self._is_due or num_chars >= limit - min(_RESERVE_CHARS, limit // 4)
+        return num_chars + len(piece.split(b'"')[0]) > limit
+
+    def _before_next_item(self, piece: bytes) -> bytes | None:
+        """Return what `piece` holds of an item that is the last one; None while lists go on."""
+        scan = copy(self._scan)
+        for i in range(len(piece)):
+            scan.feed(piece[i : i + 1])
+            if scan.num_commas > self._scan.num_commas:
+                is_last = self._is_due or scan.num_commas >= self._draw.max_items
+                return piece[:i] if is_last else None
+        return None
+
+    def _first_of(self, text: bytes, matcher: Any) -> int | None:
+        tokens = self._grammars.tokenize(text)
+        return tokens[0] if matcher.validate_tokens(tokens[:1]) == 1 else None
 
     def _way_out(self, matcher: Any) -> int | None:
         for text in self._ways_out():
@@ -67,12 +93,16 @@ class Closer:
         return None
 
     def _ways_out(self) -> list[bytes]:
-        follow = [text[:1] for text in self._after[:1]]
         if self._draw.raw:
             return [b"\n"]
+        # inside of brackets, what may follow the value would only go on with it
+        nested = self._scan.is_nested
+        follow = [] if nested else list(dict.fromkeys(text[:1] for text in self._after))
         if self._scan.in_string:
-            return [*(b'"' + text for text in follow), b'"']
-        return [*(text[:1] for text in self._after), *_WAYS_OUT]
+            return [b'"' + follow[0], b'"'] if len(follow) == 1 else [b'"']
+        if nested and not self._draw.json_schema:
+            return [b"]"]  # where an item is due, the model writes it
+        return [*follow, *_WAYS_OUT]
 
 
 def _loops(tokens: Sequence[int]) -> bool:

@@ -1,25 +1,32 @@
 """The cost model of filling: T = pass_ms · passes + token_ms · tokens evaluated.
 
 It tells what no form can go below on a machine, and whether a server is better asked slot by slot
-or once for everything. Costs are measured on the engine at hand, never assumed.
+or once for everything. Costs are measured on the engine at hand, never assumed: an engine in this
+process is probed, a server's are learned from the requests it answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from rung.core.clock import monotonic_ms
 from rung.core.records import Message, Usage
-from rung.engines.base import Engine, Request
+from rung.engines.base import Completion, Engine, Request
 from rung.engines.steps import Step, TokenModel
 from rung.forms.form import Form, Value
 from rung.forms.layout import json_text
+from rung.forms.plan import estimate, rough_tokens
 
 _SIZES = (1, 1, 1, 1, 8, 8, 32, 32, 64, 128)
+_MIN_SEEN = 20
+_MAX_SEEN = 200
+_traffic: MutableMapping[Engine, deque[tuple[int, float]]] = WeakKeyDictionary()
 _PROBE = "The quick brown fox jumps over the lazy dog. " * 40
 
 
@@ -85,12 +92,32 @@ def _free_tokens(slot: Any, output: Any) -> int:
     return len(json_text(output.get(slot.path, "")).split())
 
 
-def slotwise_is_cheaper(
-    costs: ServerCosts, num_slots: int, slot_tokens: int, all_tokens: int
-) -> bool:
+def note_traffic(engine: Engine, completion: Completion) -> None:
+    """Remember what one request to a server took."""
+    seen = _traffic.setdefault(engine, deque(maxlen=_MAX_SEEN))
+    seen.append((completion.usage.output_tokens, completion.latency_ms))
+
+
+def server_costs(engine: Engine) -> ServerCosts | None:
+    """Return what requests to a server take, from its traffic so far; None while that is thin."""
+    seen = _traffic.get(engine, ())
+    if len(seen) < _MIN_SEEN or len({tokens for tokens, _ in seen}) < 2:
+        return None
+    taken = np.array(seen)
+    table = np.stack([np.ones(len(taken)), taken[:, 0]], axis=1)
+    (request_ms, token_ms), *_ = np.linalg.lstsq(table, taken[:, 1], rcond=None)
+    return ServerCosts(request_ms=max(float(request_ms), 0.0), token_ms=max(float(token_ms), 0.0))
+
+
+def slotwise_is_cheaper(costs: ServerCosts | None, form: Form) -> bool:
     """Return whether asking slot by slot takes less time than asking once for everything.
 
-    `slot_tokens` are generated slot by slot in all, `all_tokens` in one structured answer.
+    It is taken to, until traffic says otherwise: it also gives probabilities.
     """
-    slotwise = num_slots * costs.request_ms + slot_tokens * costs.token_ms
-    return slotwise < costs.request_ms + all_tokens * costs.token_ms
+    if costs is None:
+        return True
+    found = estimate(form, rough_tokens)
+    num_slots = len(list(form.slots()))
+    slotwise = num_slots * costs.request_ms + found.output_tokens * costs.token_ms
+    whole = costs.request_ms + (found.output_tokens + found.forced_tokens) * costs.token_ms
+    return slotwise < whole

@@ -2,7 +2,9 @@
 
 Softmax over the options of the log-probability, minus a content-free prior where one is given:
 contextual calibration (Zhao et al. 2021, arXiv 2102.09690, section 4), which removes what the
-prompt alone makes likely.
+prompt alone makes likely. Then, where one was fitted on labels, an affine map (Guo et al. 2017,
+section 4.2, with one scale for all options), and the options that belong in the prediction set
+(Sadinle, Lei and Wasserman 2019). Nothing is fitted here: see `routes/calibrate.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rung.forms.form import Decision
+from rung.stats.risk import prediction_set
+
+Floats = NDArray[np.float64]
 
 NEGLIGIBLE = math.log(1e-3)
+FLOOR = math.log(1e-9)
+"""Log-odds to the best option that calibration takes for the least: engines give less only to
+options they did not look at."""
 _IMPOSSIBLE = -9999.0
 _ROUNDING = 1e-3
 
@@ -28,6 +37,8 @@ class Calibration:
 
     temperature: float = 1.0
     bias: tuple[float, ...] = ()
+    threshold: float | None = None
+    """Options at least this probable make the prediction set; None: it is not known."""
 
 
 def decide(
@@ -48,24 +59,46 @@ def decide(
     if given.shape != (len(options),) or not usable.any():
         return None
     raw = np.where(usable, given, _IMPOSSIBLE)
-    shifted = raw - raw.max()
-    if prior is not None:
-        negligible = shifted < NEGLIGIBLE
-        calibrated = raw - np.asarray(prior, dtype=np.float64)
-        shifted = np.where(negligible, shifted, calibrated - calibrated[~negligible].max())
+    odds = _without_prior(raw, prior)
     if calibration is not None:
-        shifted = shifted + np.asarray(calibration.bias or 0.0)
-        shifted = (shifted - shifted.max()) / calibration.temperature
-    weights = np.exp(shifted)
+        odds = np.where(usable, calibrated(odds, calibration), _IMPOSSIBLE)
+    weights = np.exp(odds - odds.max())
     p = weights / weights.sum()
     order = np.argsort(-p, kind="stable")
     winner, second = int(order[0]), int(order[1])
+    names = [json.dumps(value) for value in options]
     decision = Decision(
         p=float(p[winner]),
         margin=float(p[winner] - p[second]),
         runner_up=options[second],
         valid_mass=mass or min(1.0, float(np.exp(raw).sum())),
         scores=tuple(map(float, raw)),
-        probabilities={json.dumps(v): float(q) for v, q in zip(options, p, strict=True)},
+        probabilities=dict(zip(names, map(float, p), strict=True)),
+        prediction_set=_prediction_set(names, p, calibration),
     )
     return winner, decision
+
+
+def calibrated(odds: Floats, calibration: Calibration) -> Floats:
+    """Return calibrated log-odds from log-odds to the best option, up to a common constant."""
+    shifted = np.maximum(odds - odds.max(), FLOOR) + np.asarray(calibration.bias or 0.0)
+    result: Floats = shifted / calibration.temperature
+    return result
+
+
+def _without_prior(raw: Floats, prior: Sequence[float] | None) -> Floats:
+    """Return log-odds to the best option that is not negligible, the prior taken off."""
+    odds: Floats = raw - raw.max()
+    if prior is None:
+        return odds
+    negligible = odds < NEGLIGIBLE
+    lifted = raw - np.asarray(prior, dtype=np.float64)
+    return np.where(negligible, odds, lifted - lifted[~negligible].max())
+
+
+def _prediction_set(
+    names: Sequence[str], p: Floats, calibration: Calibration | None
+) -> tuple[str, ...] | None:
+    if calibration is None or calibration.threshold is None:
+        return None
+    return tuple(names[i] for i in prediction_set(p.tolist(), calibration.threshold))

@@ -26,23 +26,32 @@ def gather(works: Sequence[Work[T]]) -> Work[list[T]]:
             wanted.pop(at, None)
             results[at] = stop.value
 
-    for at in range(len(works)):
-        advance(at, None)
-    while wanted:
-        round_ = list(wanted.items())
-        answers = yield [item for _, items in round_ for item in items]
-        for at, items in round_:
-            advance(at, answers[: len(items)])
-            answers = answers[len(items) :]
+    try:
+        for at in range(len(works)):
+            advance(at, None)
+        while wanted:
+            round_ = list(wanted.items())
+            answers = yield [item for _, items in round_ for item in items]
+            for at, items in round_:
+                advance(at, answers[: len(items)])
+                answers = answers[len(items) :]
+    finally:  # where one fails, the others give back what they hold
+        for work in works:
+            work.close()
     return [results[at] for at in range(len(works))]
 
 
 def run(work: Work[T], execute: Callable[[list[Any]], list[Any]]) -> T:
-    """Run one work to its end; `execute` answers what each round wants."""
+    """Run one work to its end; `execute` answers what each round wants, an error of it ends all.
+
+    A round that wants nothing is one in which all wait for each other.
+    """
     try:
         wanted = next(work)
         while True:
-            wanted = work.send(execute(wanted))
+            wanted = work.send(execute(wanted) if wanted else [])
     except StopIteration as stop:
         result: T = stop.value
         return result
+    finally:
+        work.close()

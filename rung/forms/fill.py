@@ -11,28 +11,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from rung.core.clock import monotonic_ms
 from rung.core.errors import EngineError, FormError
 from rung.core.records import Effort, Message, Status, Usage
 from rung.engines.base import Engine, Request, Thinking
 from rung.engines.steps import TokenModel
+from rung.forms.cost import note_traffic, server_costs, slotwise_is_cheaper
 from rung.forms.decisions import Calibration, decide
 from rung.forms.drive import Work, gather, run
 from rung.forms.form import Choice, Const, Decision, Filled, Form, Node, Object, Value, slots_of
 from rung.forms.pen import Pen, Scores
-from rung.forms.request_pen import RequestPen
+from rung.forms.request_pen import MAX_REQUESTS_AT_ONCE, RequestPen
+from rung.forms.token_line import Room
 from rung.forms.token_pen import TokenPen
 from rung.forms.validity import violations
 from rung.forms.walk import NOTHING, RETRY_TEMPERATURE, Abstained, Limits, Unfilled, Walk
 from rung.forms.weigh import Scoring
 from rung.forms.whole import fill_whole
 
+Asking = Literal["auto", "slots", "whole"]
 Priors = Mapping[str, Sequence[float]]
 """Log-probability of each option of a choice slot when the input says nothing, by slot path."""
 
-_MAX_REQUESTS_AT_ONCE = 8
 _TIMEOUT_MS = 120_000.0
 
 
@@ -49,6 +51,8 @@ class Filling:
     """Fill the scalar slots side by side, each without sight of the others; then the rest."""
     scoring: Scoring = "trie"
     """How options are weighed; see `weigh.py`."""
+    asking: Asking = "auto"
+    """Whether a server is asked slot by slot or once; `auto` goes by what its requests take."""
     forcing: bool = True
     """Off: forced tokens take a pass each, as where a grammar only masks."""
     thinking: Thinking = "default"
@@ -73,7 +77,8 @@ def fill(
     """Fill every slot of `form` after `messages`.
 
     `source` is the input that extractive slots copy from; `lead` is text the answer starts with (a
-    scratchpad). Engine errors that make an answer impossible are raised; bad content never is.
+    scratchpad). Engine errors that make an answer impossible are raised; bad content never is. What
+    a server refuses to honour is done without.
     """
     _check_known(form, how.known)
     request = Request(
@@ -85,9 +90,13 @@ def fill(
     )
     if engine.capabilities.tokens:
         return fill_many(form, engine, [messages], how, sources=[source], leads=[lead])[0]
-    if _goes_slotwise(form, engine, how):
+    if _goes_slotwise(form, engine, how) and _better_slotwise(form, engine, how):
         pen = RequestPen(engine, request)
-        return run(_fill(form, pen, how, source), lambda requests: _ask_all(engine, requests))
+        try:
+            return run(_fill(form, pen, how, source), lambda requests: _ask_all(engine, requests))
+        except EngineError as error:
+            if not error.refused:
+                raise
     return fill_whole(form, engine, replace(request, prefix=""), how.known, lead, how.retries)
 
 
@@ -115,18 +124,45 @@ def fill_many(
             raise EngineError(f"{engine.model} took longer than allowed", retryable=True)
         return list(model.evaluate(steps))
 
+    requests = [
+        Request(
+            messages=tuple(messages),
+            prefix=leads[i] if leads else "",
+            thinking=how.thinking,
+            seed=how.seed,
+        )
+        for i, messages in enumerate(conversations)
+    ]
+    filled: list[Filled] = []
+    size = _num_at_once(form, model, how)
     with model.lock:
-        works = []
-        for i, messages in enumerate(conversations):
-            request = Request(
-                messages=tuple(messages),
-                prefix=leads[i] if leads else "",
-                thinking=how.thinking,
-                seed=how.seed,
-            )
-            pen = TokenPen.open(model, model.open(request), how.scoring, forcing=how.forcing)
-            works.append(_fill(form, pen, how, sources[i] if sources else ""))
-        return run(gather(works), evaluate)
+        for at in range(0, len(requests), size):
+            room = Room(model.max_branches // 2)
+            works = [
+                _fill_one(form, model, request, how, source, room)
+                for request, source in zip(
+                    requests[at : at + size],
+                    sources[at : at + size] or [""] * size,
+                    strict=False,
+                )
+            ]
+            filled += run(gather(works), evaluate)
+    return filled
+
+
+def _num_at_once(form: Form, model: TokenModel, how: Filling) -> int:
+    """Return how many forms may be filled side by side: half of all branches are for options."""
+    most = model.max_branches // 2
+    num_slots = min(len(scalar_paths(form.root)), most - 1) if how.parallel else 0
+    return max(1, most // (1 + num_slots))
+
+
+def _fill_one(
+    form: Form, model: TokenModel, request: Request, how: Filling, source: str, room: Room
+) -> Work[Filled]:
+    opened = model.open(request)
+    pen = TokenPen.open(model, opened, how.scoring, forcing=how.forcing, room=room)
+    return (yield from _fill(form, pen, how, source))
 
 
 def _fill(form: Form, pen: Pen, how: Filling, source: str) -> Work[Filled]:
@@ -138,7 +174,7 @@ def _fill(form: Form, pen: Pen, how: Filling, source: str) -> Work[Filled]:
     try:
         wanted = next(work)
         while True:
-            num_rounds += 1
+            num_rounds += bool(wanted)
             wanted = work.send((yield wanted))
     except StopIteration as stop:
         output, status, reason = stop.value
@@ -187,17 +223,21 @@ class _Filler:
     def _side_by_side(self, known: Mapping[str, Any]) -> Work[dict[str, Any]]:
         """Fill each scalar slot on a branch of its own; return their values."""
         paths = [path for path in scalar_paths(self._form.root) if path not in known]
-        pens = yield from self._pen.fork(len(paths))
-        try:
-            values = yield from gather(
-                [self._walk(pen).only(path) for pen, path in zip(pens, paths, strict=True)]
-            )
-        finally:
-            for pen in pens:
-                pen.close(keep=False)
-                self.usage += replace(pen.usage, forced_tokens=0)
-                self.effort += replace(pen.effort, skipped_tokens=0)
-        return dict(zip(paths, values, strict=True))
+        found: dict[str, Any] = {}
+        for at in range(0, len(paths), self._pen.max_forks):
+            some = paths[at : at + self._pen.max_forks]
+            pens = yield from self._pen.fork(len(some))
+            try:
+                values = yield from gather(
+                    [self._walk(pen).only(path) for pen, path in zip(pens, some, strict=True)]
+                )
+            finally:
+                for pen in pens:
+                    pen.close(keep=False)
+                    self.usage += replace(pen.usage, forced_tokens=0)
+                    self.effort += replace(pen.effort, skipped_tokens=0)
+            found |= dict(zip(some, values, strict=True))
+        return found
 
     def _in_order(self, known: Mapping[str, Any]) -> Work[tuple[Any, Status, str]]:
         start = self._pen.mark()
@@ -321,15 +361,26 @@ def _goes_slotwise(form: Form, engine: Engine, how: Filling) -> bool:
     return (
         can.prefix
         and can.choices
+        and ("prefix", "choices") not in can.conflicts
         and (can.regex or not drawn)
         and not any(slot.json_schema for slot in drawn)
     )
 
 
+def _better_slotwise(form: Form, engine: Engine, how: Filling) -> bool:
+    """Return whether slots are worth their round trips; priors and calibration need them."""
+    if how.asking != "auto" or how.priors or how.calibration:
+        return how.asking != "whole"
+    return slotwise_is_cheaper(server_costs(engine), form)
+
+
 def _ask_all(engine: Engine, requests: list[Any]) -> list[Any]:
     if len(requests) == 1:
-        return [engine.complete(requests[0])]
-    with ThreadPoolExecutor(max_workers=_MAX_REQUESTS_AT_ONCE) as pool:
+        completion = engine.complete(requests[0])
+        if engine.capabilities.round_trips:
+            note_traffic(engine, completion)
+        return [completion]
+    with ThreadPoolExecutor(max_workers=MAX_REQUESTS_AT_ONCE) as pool:
         return list(pool.map(engine.complete, requests))
 
 

@@ -198,6 +198,9 @@ class Decision:
     """Natural-log probability of each allowed value as the engine gave it, in the slot's order."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
     """Probability of every allowed value, keyed by its JSON text."""
+    prediction_set: tuple[str, ...] | None = None
+    """JSON texts of the values that, together, hold the right one as often as the calibration
+    promises; None where none is known. A set that does not hold exactly one value is a doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from rung.forms.form import Choice, Const, Node, Object, Repeat, Union, Value
 from rung.forms.layout import Layout, json_text
+from rung.forms.presence import next_parts
 
 _MAX_CONSTS = 20
 
@@ -34,7 +36,41 @@ def lead(node: Node, layout: Layout, depth: int = 0) -> str:
     name, part = node.parts[0]
     if name in node.optional:
         return layout.open("{", depth) if len(node.optional) < len(node.parts) else "{"
-    return layout.open("{", depth) + layout.key(name) + lead(part, layout, depth + 1)
+    text = layout.open("{", depth) + layout.key(name) + lead(part, layout, depth + 1)
+    for before, (name, part) in pairwise(node.parts):
+        if not isinstance(before[1], Const) or name in node.optional:
+            return text
+        text += layout.between(depth) + layout.key(name) + lead(part, layout, depth + 1)
+    return text
+
+
+def behind_lead(node: Node, layout: Layout, depth: int, after: Sequence[str]) -> list[str]:
+    """Return how a filled `node` may go on behind its `lead`; one of `after` follows it all.
+
+    Nothing is said where the next text is the model's to write.
+    """
+    size = len(lead(node, layout, depth))
+    return [text[size:] for text in _beginnings(node, layout, depth, after or [""])]
+
+
+def _beginnings(node: Node, layout: Layout, depth: int, after: Sequence[str]) -> list[str]:
+    if isinstance(node, Choice):
+        return [json_text(value) + text for value in node.options for text in after]
+    if isinstance(node, Union):
+        return [text for arm in node.arms for text in _beginnings(arm, layout, depth, after)]
+    start = lead(node, layout, depth)
+    if isinstance(node, Const):
+        return [start + text for text in after]
+    if isinstance(node, Repeat):
+        item = layout.open("[", depth) + lead(node.item, layout, depth + 1)
+        return [item] if node.low else [item, *("[]" + text for text in after)]
+    if not isinstance(node, Object) or not node.parts or node.parts[0][0] not in node.optional:
+        return [start]
+    options = next_parts(node, 0, ())
+    texts = [
+        layout.open("{", depth) + layout.key(node.parts[i][0]) for i in options if i is not None
+    ]
+    return texts + ([layout.empty + text for text in after] if None in options else [])
 
 
 def tell_apart(arms: Sequence[Node]) -> bool:

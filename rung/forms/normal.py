@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012, specification_with
 
 from rung.core.errors import FormError
 from rung.core.spelling import quote
+from rung.forms.validity import malformed
 
 MAX_DEFINITIONS = 2000
 _SUBSCHEMA = (
@@ -31,6 +32,7 @@ _COUNTS = frozenset({
     "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
     "minContains", "maxContains",
 })  # fmt: skip
+_DEFINITIONS = ("#/$defs/", "#/definitions/")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DROPPED = (
     "$id", "id", "$schema", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
@@ -143,16 +145,28 @@ class _Normaliser:
                 )
         return found
 
+    def _is_schema(self, contents: Any, reference: str) -> bool:
+        """Return whether a reference leads to a schema; definitions were looked at already."""
+        if isinstance(contents, bool) or not reference.startswith("#/"):
+            return isinstance(contents, bool | Mapping)
+        return isinstance(contents, Mapping) and (
+            f"{reference.rpartition('/')[0]}/" in _DEFINITIONS
+            or malformed({**contents, "$schema": self._uri}) is None
+        )
+
     def _reference(self, reference: str, resolver: Any, path: str) -> str:
         try:
             resolved = resolver.lookup(reference)
-        except Unresolvable:
+            is_schema = self._is_schema(resolved.contents, reference)
+        except (Unresolvable, ValueError, TypeError, LookupError):
+            is_schema = False
+        if not is_schema:
             raise unable(
                 path.replace("/", ".").strip("."),
                 "$ref",
                 f"{quote(reference)} is not a place in this schema",
                 hint="paste what it refers to under $defs; nothing is fetched",
-            ) from None
+            )
         contents, inner = resolved.contents, resolved.resolver
         key = (str(getattr(inner, "_base_uri", "")), str(id(contents)))
         if key not in self._names:

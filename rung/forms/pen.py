@@ -80,6 +80,11 @@ class Pen(Protocol):
         """What else it took so far."""
         ...
 
+    @property
+    def max_forks(self) -> int:
+        """How many pens may go on from here at once."""
+        ...
+
     def write(self, text: str) -> None:
         """Write fixed text."""
         ...

@@ -27,6 +27,8 @@ def answer_json(form: Form, output: Any) -> str:
 class _CopyPen:
     """Writes what it is told; there is nothing to ask. Satisfies `Pen`."""
 
+    max_forks = 0
+
     def __init__(self) -> None:
         self.text = ""
         self.usage = Usage()

@@ -19,11 +19,14 @@ from rung.forms.literals import quote
 from rung.forms.pen import Draw, Drawn, Judge, Scores
 from rung.forms.scan import LiteralScan
 
+MAX_REQUESTS_AT_ONCE = 8
 _BOUNDARY = re.compile(r'\s*"?\Z')
 
 
 class RequestPen:
     """Writes through requests; satisfies `Pen`. `request` carries messages, lead and limits."""
+
+    max_forks = MAX_REQUESTS_AT_ONCE
 
     def __init__(self, engine: Engine, request: Request) -> None:
         self.text = ""

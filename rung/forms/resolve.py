@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rung.forms.normal import unable
-from rung.forms.validity import validator_of
+from rung.forms.validity import passes, validator_of
 
 _MAX_STEPS = 64
 _NULL = ({"type": "null"}, {"const": None}, {"enum": [None]}, {"type": ["null"]})
@@ -41,7 +41,7 @@ class Resolver:
     def allowed(self, values: list[Any], source: Any) -> list[Any]:
         """Return the values that are valid against a subschema as written."""
         judge = self._validator.evolve(schema=source)
-        return [value for value in values if judge.is_valid(value)]
+        return [value for value in values if passes(judge, value)]
 
     def self_contained(self, source: Any) -> Any:
         """Return a subschema together with the definitions it needs."""
@@ -120,7 +120,7 @@ def merge(base: Any, extra: Any, path: str) -> Any:
         return extra
     if extra is True or extra == {} or base is False:
         return base
-    _check_closed(base, extra, path)
+    _check_apart(base, extra, path)
     merged = {**base, **extra}
     for keyword in base.keys() & extra.keys():
         if keyword not in _ANNOTATIONS | CHECKED and base[keyword] != extra[keyword]:
@@ -128,13 +128,15 @@ def merge(base: Any, extra: Any, path: str) -> Any:
     return merged
 
 
-def _check_closed(base: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> None:
-    """Refuse to merge properties into a schema that says what others may be."""
+def _check_apart(base: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> None:
+    """Refuse to merge what a schema says of the rest, or under a condition, with more of it."""
     for one, other in ((base, extra), (extra, base)):
         rule = one.get("additionalProperties", True)
         own, new = set(one.get("properties", {})), set(other.get("properties", {}))
         if rule not in (True, {}) and (new - own or "patternProperties" in other):
             raise unable(path, "additionalProperties", "it applies to half of an allOf")
+    if "if" in base and "if" in extra and base != extra:
+        raise unable(path, "if", "two conditions apply together")
     if "items" in base and "prefixItems" in extra or "items" in extra and "prefixItems" in base:
         raise unable(path, "items", "it applies to half of an allOf")
 

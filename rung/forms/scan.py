@@ -26,6 +26,11 @@ class LiteralScan:
         for byte in opening.encode():
             self._feed(byte)
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether what comes next stands inside of brackets."""
+        return self._depth > 0
+
     def feed(self, data: bytes) -> None:
         """Take in what was written next."""
         for byte in data:

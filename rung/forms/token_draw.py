@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -41,6 +42,8 @@ class _Drawing:
         self._draft = line.grammars.tokenize(lead.encode()) if lead else []
         self._rows: list[Logits] = []
         self._data = b""
+        self._is_ours = False
+        """Whether the code chose the last token."""
 
     def _lead(self) -> str:
         """Return the bytes left by healing as text; half a character is tokenized as it is."""
@@ -61,6 +64,8 @@ class _Drawing:
             row = self._rows.pop(0)
             token = self._next(row, at)
             self._confirm(token, at)
+            if self._ends_unasked(token, row):
+                return self._drawn()
             if line.grammars.is_end(token) or self._is_behind(token):
                 line.logits = row
                 return self._drawn()
@@ -75,11 +80,32 @@ class _Drawing:
 
     def _next(self, row: Logits, at: int) -> int:
         """Return the token to write: the model's, or one that leads out of the value."""
-        token = self._closer.close(self._matcher) if at >= len(self._draft) else None
-        if token is not None:
-            return token
+        out = self._closer.close(self._matcher) if at >= len(self._draft) else None
+        self._is_ours = out is not None
+        if out is not None:
+            return out
         token = pick(row, self._matcher, self._draw.temperature, self._random)
-        return self._closer.instead(token, self._matcher)
+        out = self._closer.instead(token, self._matcher)
+        self._is_ours = out != token
+        return out
+
+    def _ends_unasked(self, token: int, row: Logits) -> bool:
+        """Return whether a token that the model did not want ends the value.
+
+        Then only the value's own bytes are written, to be tokenized with what follows.
+        """
+        if not self._is_ours or self._rows:
+            return False
+        piece = self._line.grammars.bytes_of([token])
+        scan = copy(self._scan)
+        scan.feed(piece)
+        if scan.end is None:
+            return False
+        self._scan = scan
+        rest = piece[: self._room + scan.end - len(self._data)]
+        self._data += rest
+        self._line.unfed, self._line.logits = rest, row
+        return True
 
     def _confirm(self, token: int, at: int) -> None:
         """Keep the next drafted token where it is the model's own; else forget the draft's rest."""

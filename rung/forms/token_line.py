@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rung.core.records import Effort, Usage
@@ -31,6 +31,14 @@ class Mark(NamedTuple):
     num_output: int
 
 
+@dataclass(slots=True)
+class Room:
+    """Branches that may be opened besides those that are written on; lines that share a model share
+    it and wait for each other."""
+
+    free: int
+
+
 class TokenLine:
     """One branch of a token model and what is to be written on it."""
 
@@ -41,8 +49,10 @@ class TokenLine:
         pending: Sequence[int] = (),
         *,
         forcing: bool = True,
+        room: Room | None = None,
     ) -> None:
         self.model = model
+        self.room = room or Room(model.max_branches // 2)
         self.grammars = model.grammars
         self.branch = branch
         self.forcing = forcing
@@ -94,7 +104,8 @@ class TokenLine:
 
     def fork(self) -> TokenLine:
         """Return a line that goes on from here; nothing may be pending."""
-        twin = TokenLine(self.model, self.model.fork(self.branch), forcing=self.forcing)
+        branch = self.model.fork(self.branch)
+        twin = TokenLine(self.model, branch, forcing=self.forcing, room=self.room)
         twin.text, twin.unfed, twin.ahead = self.text, self.unfed, self.ahead
         return twin
 
@@ -121,13 +132,13 @@ class TokenLine:
 
     def force(self, tokens: Sequence[int]) -> None:
         """Let tokens stand that the model is not asked about."""
+        if not tokens:
+            return
         met = min(self.credit, len(tokens))
-        self.credit = 0
+        self.credit, self.logits = 0, None
         self.count(forced=len(tokens) - met)
         self.pending += tokens
         self.unforced += met
-        if tokens:
-            self.logits = None
 
     def finish(self) -> None:
         """Count what was written and never evaluated."""

@@ -12,8 +12,8 @@ from rung.engines.steps import Opened, Step, TokenModel
 from rung.forms.drive import Work
 from rung.forms.pen import Draw, Drawn, Judge, Scores
 from rung.forms.token_draw import draw_literal
-from rung.forms.token_line import Mark, TokenLine
-from rung.forms.weigh import RULED_OUT, Scoring, adopt, weigh
+from rung.forms.token_line import Mark, Room, TokenLine
+from rung.forms.weigh import RULED_OUT, Scoring, adopt, forget, weigh
 
 
 class TokenPen:
@@ -31,9 +31,10 @@ class TokenPen:
         scoring: Scoring = "trie",
         *,
         forcing: bool = True,
+        room: Room | None = None,
     ) -> TokenPen:
         """Return a pen behind a prompt; without `forcing` each token gets a pass of its own."""
-        line = TokenLine(model, opened.branch, opened.rest, forcing=forcing)
+        line = TokenLine(model, opened.branch, opened.rest, forcing=forcing, room=room)
         line.usage = Usage(prompt_tokens=len(opened.rest), cached_tokens=opened.num_cached)
         return cls(line, scoring)
 
@@ -51,6 +52,11 @@ class TokenPen:
     def effort(self) -> Effort:
         """What else it took so far."""
         return self._line.effort
+
+    @property
+    def max_forks(self) -> int:
+        """How many pens may go on from here at once."""
+        return self._line.model.max_branches // 2 - 1
 
     def write(self, text: str) -> None:
         """Write fixed text."""
@@ -103,7 +109,11 @@ class TokenPen:
             found = yield from weigh(line, rest, [after[i] for i in possible], self._scoring)
             for i, score in zip(possible, found.scores, strict=True):
                 scores[i] = score
-            winner = judge(Scores(logprobs=tuple(scores), mass=found.mass))
+            try:
+                winner = judge(Scores(logprobs=tuple(scores), mass=found.mass))
+            except BaseException:
+                forget(line, found)
+                raise
             if winner not in possible:
                 winner = max(possible, key=lambda i: scores[i])
             adopt(line, found, possible.index(winner), rest[possible.index(winner)])

@@ -23,8 +23,8 @@ from rung.forms.form import Form, Value
 from rung.forms.keywords import Unjudged
 
 __all__ = [
-    "MAX_JSON_DEPTH", "Violation", "draft_of", "json_depth", "malformed", "slot_violation",
-    "validator_of", "violation", "violations",
+    "MAX_JSON_DEPTH", "Violation", "draft_of", "json_depth", "malformed", "passes",
+    "slot_violation", "validator_of", "violation", "violations",
 ]  # fmt: skip
 
 MAX_JSON_DEPTH = 100
@@ -62,6 +62,12 @@ def violations(value: Any, schema: Any) -> list[Violation]:
         return [judge]
     with limited():
         return _judged(judge, value)
+
+
+def passes(validator: Any, value: Any) -> bool:
+    """Return whether a value is valid by a validator of `validator_of`."""
+    with limited():
+        return not _judged(validator, value)
 
 
 def violation(output: Any, form: Form) -> str:

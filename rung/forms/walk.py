@@ -31,7 +31,7 @@ from rung.forms.form import (
     join_path,
 )
 from rung.forms.layout import Layout, json_text
-from rung.forms.leads import lead
+from rung.forms.leads import behind_lead, lead
 from rung.forms.lines import is_raw, line_text, raw_regex
 from rung.forms.pen import Draw, Judge, Pen, Scores
 from rung.forms.presence import next_parts
@@ -244,9 +244,8 @@ class Walk:
         closing = self._close("]", depth, after)
         while True:
             count = len(output)
-            more = (layout.between(depth) if output else layout.open("[", depth)) + lead(
-                node.item, layout, depth + 1
-            )
+            before = layout.between(depth) if output else layout.open("[", depth)
+            more = before + lead(node.item, layout, depth + 1)
             done = layout.close("]", depth) if output else "[]"
             stop, go = count >= node.low, count < node.soft_high
             if earlier is not NOTHING:
@@ -257,11 +256,12 @@ class Walk:
                 goes_on = go
             else:
                 judge = self._judge(f"{path}#{count}", [True, False])
-                goes_on = not (yield from self.pen.choose(texts, ((), after), judge, write=False))
+                follows = (behind_lead(node.item, layout, depth + 1, ()), after)
+                goes_on = not (yield from self.pen.choose(texts, follows, judge, write=False))
             if not goes_on:
                 self.pen.write(done)
                 return output
-            self.pen.write(layout.between(depth) if output else layout.open("[", depth))
+            self.pen.write(before)
             tails = [layout.between(depth)] if count + 1 < node.soft_high else []
             tails += closing if count + 1 >= node.low else []
             item = yield from self._node(
@@ -279,7 +279,7 @@ class Walk:
             return (yield from self._node(arm, path, after, depth, earlier))
         texts = [lead(arm, self._layout, depth) for arm in node.arms]
         judge = self._judge(f"{path}|", texts)
-        follows = [after if isinstance(arm, Const) else () for arm in node.arms]
+        follows = [behind_lead(arm, self._layout, depth, after) for arm in node.arms]
         chosen = yield from self.pen.choose(texts, follows, judge, write=False)
         return (yield from self._node(node.arms[chosen], path, after, depth, NOTHING))
 

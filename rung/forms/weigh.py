@@ -7,6 +7,7 @@ ones are walked lazily, all in one batch a level. The winner's cells are kept.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,8 +25,7 @@ Scoring = Literal["trie", "likelihood", "normalised"]
 the whole option under the unrestricted model. `normalised`: that, by its number of tokens."""
 RULED_OUT = -100.0
 """Log-probability of an option that was not walked."""
-_SPARE_BRANCHES = 16
-_SIGNS = ' \n\t,:"[]{}'
+_WORD = re.compile(r"[a-zA-Z0-9]")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class Weighed:
     """Tokens of the branch before `shared`."""
     owners: dict[trie.Path, tuple[Branch, ...]] = field(default_factory=dict)
     branches: list[Branch] = field(default_factory=list)
+    num_reserved: int = 0
     evaluated: set[trie.Path] = field(default_factory=set)
 
     def paths_of(self, option: int) -> list[tuple[float, trie.Path]]:
@@ -66,7 +67,7 @@ def weigh(
     options = [option for option, _, _ in rows]
     tails = [line.grammars.tokenize(lead + text + follow) for _, text, follow in rows]
     shared = max(0, min(_common_all(tails), min(map(len, tails)) - 1))
-    ends = [len(lead + text) for _, text, _ in rows]
+    ends = [_scored(line, lead + text, follow) for _, text, follow in rows]
     end = line.grammars.tokenizer.eos_token
     paths = trie.cut_paths(
         tails, options, shared, ends, lambda token: len(line.grammars.bytes_of([token])), end
@@ -81,25 +82,47 @@ def weigh(
         base=len(line.branch.tokens) + len(line.pending),
     )
     root = (yield from line.evaluate(found.shared, 1))[0]
-    _open_branches(line, found, root)
-    yield from _walk(line, found, root, scoring)
+    try:
+        yield from _open_branches(line, found, root)
+        yield from _walk(line, found, root, scoring)
+    except BaseException:
+        forget(line, found)
+        raise
     found.mass = trie.root_mass(found.paths, root)
     return found
 
 
+def forget(line: TokenLine, found: Weighed) -> None:
+    """Drop the branches that options were scored on, the line's own excepted."""
+    for branch in found.branches:
+        if branch is not line.branch:
+            line.model.drop(branch)
+    line.room.free += found.num_reserved
+
+
+def _scored(line: TokenLine, data: bytes, follow: bytes) -> int:
+    """Return how much of an option counts: where anything may follow, the tokens that stand."""
+    return len(data) if follow else len(data) - len(line.grammars.settle(data, line.recent())[1])
+
+
 def _kinds(after: Sequence[str]) -> list[bytes]:
-    """Return one text for each way to begin; names do not change the token before them."""
-    found = {text[: len(text) - len(text.lstrip(_SIGNS))]: text.encode() for text in after}
+    """Return one text for each way to begin; words do not change the token before them."""
+    found = {_WORD.split(text, 1)[0]: text.encode() for text in after}
     return list(found.values()) or [b""]
 
 
-def _open_branches(line: TokenLine, found: Weighed, root: Logits) -> None:
-    """Open a branch for each tip of the trie, the likeliest first.
+def _open_branches(line: TokenLine, found: Weighed, root: Logits) -> Work[None]:
+    """Open a branch for each tip of the trie, the likeliest first, as soon as there is room.
 
     Where there are more tips than branches, those with the least likely first tokens are left.
     """
     tips = sorted(trie.tips(found.paths), key=lambda tip: -root[tip[0]])
-    for tip in tips[: line.model.max_branches - _SPARE_BRANCHES]:
+    tips = tips[: line.model.max_branches // 2]
+    while line.room.free < len(tips):
+        yield []  # other lines will give back theirs
+    line.room.free -= len(tips)
+    found.num_reserved = len(tips)
+    for tip in tips:
         branch = line.model.fork(line.branch)
         found.branches.append(branch)
         for count in range(1, len(tip) + 1):
@@ -142,18 +165,19 @@ def adopt(line: TokenLine, found: Weighed, winner: int, text: bytes) -> None:
         line.unfed + text, taken.tokens[max(found.base - 16, 0) : found.base]
     )
     keep = len(os.path.commonprefix([stands, [*found.shared, *path[:depth]]]))
-    for branch in [*found.branches, line.branch]:
-        if branch is not taken:
-            line.model.drop(branch)
+    if taken is not line.branch:
+        line.model.drop(line.branch)
     line.branch = taken
+    forget(line, found)
     line.model.cut(taken, found.base + keep)
     line.pending, line.logits = list(stands[keep:]), None
     others = [p for p, option in zip(found.paths, found.options, strict=True) if option != winner]
     decided = [len(found.shared) + at for at in trie.decided(path, [path, *others])]
-    met = sum(at < len(stands) for at in decided)
-    line.unforced = sum(keep <= at < len(stands) for at in decided)
-    owed, line.credit = min(line.credit, len(stands) - met), len(decided) - met
-    line.count(output=len(decided), forced=len(stands) - met - owed)
+    counted = {*range(line.credit), *decided}
+    met = sum(at < len(stands) for at in counted)
+    line.unforced = sum(keep <= at < len(stands) for at in counted)
+    line.count(output=len(counted) - line.credit, forced=len(stands) - met)
+    line.credit = len(counted) - met
 
 
 def _common_all(rows: Sequence[Sequence[int]]) -> int:

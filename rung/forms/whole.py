@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from rung.core.clock import monotonic_ms
+from rung.core.errors import EngineError
 from rung.core.records import Effort, Message, Usage
 from rung.engines.base import Completion, Engine, Request
 from rung.forms.describe import describe_slot
@@ -44,7 +45,7 @@ def fill_whole(
     usage, num_calls, right, text = Usage(), 0, dict[str, Any](), ""
     asked = replace(request, schema=_schema_for(engine, form.schema, form))
     while True:
-        completion = engine.complete(asked)
+        completion = _complete(engine, asked)
         usage, num_calls, text = usage + completion.usage, num_calls + 1, completion.text
         output = _merged(form, parse_answer(text, form), right, known)
         reason = _problem(form, output, completion, request.max_tokens)
@@ -63,6 +64,18 @@ def fill_whole(
         latency_ms=monotonic_ms() - start,
         num_calls=num_calls,
     )
+
+
+def _complete(engine: Engine, request: Request) -> Completion:
+    """Ask; a schema or a thinking switch that the model refuses is done without."""
+    try:
+        return engine.complete(request)
+    except EngineError as error:
+        if error.refused == "schema" and request.schema is not None:
+            return _complete(engine, replace(request, schema=None))
+        if error.refused == "thinking" and request.thinking != "default":
+            return _complete(engine, replace(request, thinking="default"))
+        raise
 
 
 def _schema_for(engine: Engine, schema: Any, form: Form) -> Any:

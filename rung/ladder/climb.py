@@ -22,8 +22,8 @@ from rung.engines.prices import Price
 from rung.ladder.measure import cost_per_accepted, to_arm
 from rung.ladder.plan import Estimate
 from rung.ladder.result import Arm
-from rung.routes.answer import Runtime
-from rung.routes.evaluate import evaluate
+from rung.routes.answer import Answer, Runtime
+from rung.routes.evaluate import answer_all, evaluate
 from rung.routes.route import Route
 from rung.stats.sequential import bounded_mean_sequence
 from rung.tasks.task import Example
@@ -108,6 +108,22 @@ class Climber:
             samples=samples,
             on_row=tell,
         )
+
+    def answers(self, route: Route, examples: Sequence[Example]) -> list[Answer]:
+        """Have a route answer train examples, for a rung that fits on its answers."""
+        found = []
+        for answered in answer_all(route, self.runtime, examples):
+            found.append(answered.answer)
+            self.tell(
+                Step(
+                    route=route.name,
+                    split="train",
+                    done=len(found),
+                    total=len(examples),
+                    cached=answered.cached,
+                )
+            )
+        return found
 
     def climb(
         self,

@@ -39,6 +39,8 @@ class Estimate:
     cost_usd: float
     on_holdout: bool
     """Whether the route is likely to run on the holdout too (the incumbent or a candidate)."""
+    num_train: int = 0
+    """Train examples that must be answered before the route can be proposed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Plan:
     num_calls: int
     minutes: float
     cost_usd: float
+    num_train: int = 0
+    """Answers that rungs fit on."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -84,7 +88,7 @@ def plan_climb(
     if limit > 0:
         dev, holdout = min(limit, num_dev), min(limit, num_holdout)
     else:
-        seconds = minutes * 60.0
+        seconds = minutes * 60.0 - sum(e.num_train * e.seconds for e in estimates)
         per_dev = sum(e.seconds for e in estimates)
         per_holdout = sum(e.seconds for e in estimates if e.on_holdout)
         dev = _fit(seconds * (1 - _HOLDOUT_SHARE), per_dev, num_dev)
@@ -104,11 +108,12 @@ def _fit(seconds: float, per_example: float, available: int) -> int:
 
 
 def _price(estimates: Sequence[Estimate], dev: int, holdout: int) -> Plan:
-    times = [dev + (holdout if e.on_holdout else 0) for e in estimates]
+    times = [e.num_train + dev + (holdout if e.on_holdout else 0) for e in estimates]
     return Plan(
         num_dev=dev,
         num_holdout=holdout,
         num_calls=sum(times),
         minutes=sum(n * e.seconds for n, e in zip(times, estimates, strict=True)) / 60.0,
         cost_usd=sum(n * e.cost_usd for n, e in zip(times, estimates, strict=True)),
+        num_train=sum(e.num_train for e in estimates),
     )

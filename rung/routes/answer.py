@@ -145,7 +145,8 @@ def _form_of(task: Task) -> Form:
 
 
 def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
-    """Answer one input; one that does not fit the model becomes an answer of status `failed`.
+    """Answer one input; one that does not fit the model, or asks what the model refuses, becomes an
+    answer of status `failed`.
 
     Raises EngineError for outages and set-up mistakes, ConfigError when the task's form or
     instruction is no longer the one the route was measured with.
@@ -161,7 +162,7 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
             return _by_head(route, runtime, example.input)
         return _by_model(route, runtime, example.input)
     except EngineError as error:
-        if not error.of_input:
+        if not (error.of_input or error.refused):
             raise
         return Answer(
             output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start

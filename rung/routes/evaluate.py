@@ -6,7 +6,8 @@ stored answers, so changing a scorer costs no model call. A failed example is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rung.core.errors import EngineError, TaskError
 from rung.core.records import Row
@@ -23,6 +24,17 @@ OnRow = Callable[[Row, bool], None]
 """Called after each example with its row and whether it came from the cache."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One answer of a run."""
+
+    example: Example
+    sample: int
+    answer: Answer
+    cached: bool
+    """Whether the answer was known."""
+
+
 def evaluate(
     route: Route,
     runtime: Runtime,
@@ -32,11 +44,23 @@ def evaluate(
     samples: int = 1,
     on_row: OnRow | None = None,
 ) -> list[Row]:
-    """Return one row per example and sample, in order.
-
-    A passing outage makes a failed row that is not stored; three in a row raise EngineError.
-    """
+    """Return one row per example and sample, in order; see `answer_all` for outages."""
     rows = []
+    for found in answer_all(route, runtime, examples, samples):
+        row = to_row(runtime, found.example, found.answer, price, found.sample)
+        rows.append(row)
+        if on_row:
+            on_row(row, found.cached)
+    return rows
+
+
+def answer_all(
+    route: Route, runtime: Runtime, examples: Sequence[Example], samples: int = 1
+) -> Iterator[Answered]:
+    """Yield one answer per example and sample, in order.
+
+    A passing outage makes a failed answer that is not stored; three in a row raise EngineError.
+    """
     outages = 0
     for example in examples:
         for sample in range(samples):
@@ -48,11 +72,7 @@ def evaluate(
                 if not error.retryable or outages >= MAX_OUTAGES:
                     raise
                 found, cached = Answer(output=None, status="failed", reason=str(error)), False
-            row = to_row(runtime, example, found, price, sample)
-            rows.append(row)
-            if on_row:
-                on_row(row, cached)
-    return rows
+            yield Answered(example=example, sample=sample, answer=found, cached=cached)
 
 
 def answered(

@@ -1,10 +1,11 @@
-"""Do stated probabilities mean what they say: ECE, Brier, temperature, semantic entropy.
+"""Do stated probabilities mean what they say: ECE, Brier, temperature, affine, semantic entropy.
 
-Works on numbers only; where they come from (option log-probabilities, votes) is the forms' and
-routes' business.
+Works on numbers only; where they come from (option log-probabilities, votes) and which map suits
+them is the forms' and routes' business.
 
-Sources: Guo et al. 2017 (expected calibration error, temperature scaling); Brier 1950; Kuhn et
-al. 2023 (semantic entropy).
+Sources: Guo et al. 2017 (expected calibration error, temperature scaling, section 4.2); Brier 1950;
+Kuhn et al. 2023 (semantic entropy); "Supervised Calibration" (arXiv 2505.23783), whose per-class
+affine map of log-probabilities `fit_affine` narrows to one scale and a bias for each class.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from rung.stats.clusters import Floats
 
@@ -68,6 +69,43 @@ def fit_temperature(logprobs: Sequence[Sequence[float]], right: Sequence[int]) -
 
     best = minimize_scalar(loss, bounds=_LOG_TEMPERATURE_BOUNDS, method="bounded")
     return math.exp(float(best.x))
+
+
+def fit_affine(
+    logprobs: ArrayLike, right: Sequence[int], *, strength: float = 1.0
+) -> tuple[float, tuple[float, ...]]:
+    """Return (temperature, bias): (logprobs + bias) / temperature are the fitted log-odds.
+
+    `logprobs` has shape (examples, options), all finite. Minimises the negative log-likelihood plus
+    strength / 2 times the squared norm of bias / temperature, a normal prior in nats: an option
+    that is never right is pushed down no further than that allows. Convex, so the result is the
+    optimum; the bias sums to zero.
+    """
+    table, chosen = np.asarray(logprobs, np.float64), np.asarray(right, np.int64)
+    if table.ndim != 2 or len(table) != len(chosen) or not len(chosen):
+        raise ValueError(f"{len(table)} examples but {len(chosen)} right options")
+    if not np.isfinite(table).all() or strength <= 0.0:
+        raise ValueError("log-probabilities must be finite and strength above 0")
+    table = table - table.max(axis=1, keepdims=True)
+    hits = np.zeros_like(table)
+    hits[np.arange(len(chosen)), chosen] = 1.0
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        scale, shift = theta[0], theta[1:]
+        odds = scale * table + shift
+        total = special.logsumexp(odds, axis=1)
+        excess = np.exp(odds - total[:, None]) - hits  # (examples, options)
+        value = (total - (odds * hits).sum(axis=1)).sum() + strength / 2.0 * shift @ shift
+        slope = np.concatenate([[(excess * table).sum()], excess.sum(axis=0) + strength * shift])
+        return float(value), slope
+
+    low, high = (math.exp(-bound) for bound in reversed(_LOG_TEMPERATURE_BOUNDS))
+    start = np.concatenate([[1.0], np.zeros(table.shape[1])])
+    bounds = [(low, high), *[(None, None)] * table.shape[1]]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    temperature = 1.0 / float(found[0])
+    bias = (found[1:] - found[1:].mean()) * temperature
+    return temperature, tuple(map(float, bias))
 
 
 def semantic_entropy(p: Sequence[float]) -> float:

@@ -53,6 +53,8 @@ def test_a_model_at_an_address(write):
     "url, variable",
     [
         ("https://api.openai.com/v1", "OPENAI_API_KEY"),
+        ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+        ("https://api.deepseek.com/beta", "DEEPSEEK_API_KEY"),
         ("http://api.openai.com/v1", ""),  # a key does not travel in the clear
         ("https://api.openai.com.example.org/v1", ""),
         ("https://example.org/api.openai.com/v1", ""),

@@ -13,6 +13,7 @@ from openai_server import OpenAIServer, Reply, chat
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
 from rung.engines import http as http_engine
+from rung.engines import http_client
 from rung.engines.base import Request
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
@@ -146,6 +147,23 @@ def test_a_refusal_is_never_asked_again(server, engine_at, reply, words):
     assert (len(server.posts), engine.slept) == (1, [])
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=413, data={}),
+        Reply(status=400, data={"error": {"code": "context_length_exceeded", "message": "m"}}),
+        Reply(status=400, data={"error": {"message": "prompt is too long: 210000 tokens"}}),
+        Reply(data={"choices": [{"message": {"content": None, "refusal": "I cannot"}}]}),
+        Reply(data=chat(choices=[{"message": {"content": ""}, "finish_reason": "content_filter"}])),
+    ],
+)
+def test_what_one_input_is_to_blame_for_says_so(server, engine_at, reply):
+    server.script = [reply]
+    with pytest.raises(EngineError) as caught:
+        engine_at().complete(ASK)
+    assert caught.value.of_input and not caught.value.retryable
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
 def test_the_key_is_in_no_message_log_or_traceback(server, engine_at, caplog, status):
     caplog.set_level(logging.DEBUG)
@@ -211,7 +229,7 @@ def test_a_slow_server_times_out(server, engine_at):
 
 
 def test_a_huge_answer_is_cut_off(server, engine_at, monkeypatch):
-    monkeypatch.setattr(http_engine, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(http_client, "MAX_ANSWER_BYTES", 1000)
     server.script = [Reply(data=chat("x" * 2000))]
     with pytest.raises(EngineError, match="larger than 1000 bytes"):
         engine_at().complete(ASK)

@@ -7,60 +7,74 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from kinds import EXACT, ROOTS, Kind
 from rung.core.errors import EngineError
 from rung.core.records import Message
 from rung.engines.base import Capabilities, Completion, Request
 from rung.engines.sampling import Grammars, Logits
 from rung.engines.steps import Branch, Opened, Step
-from rung.forms import Filling, answer_json, compile_form, fill
+from rung.forms import Filled, Filling, answer_json, compile_form, fill
 from rung.forms.form import Form
 from rung.forms.token_line import TokenLine
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
 from rung.engines.llama import llama_tokenizer
+from rung.engines.llama_packages import installed
 from rung.engines.llama_vocab import LlamaVocab
 
-HOW_TO_GET = """no vocabulary in {}; to get some (76 MB, no compiler):
-    pip download --no-deps --no-binary :all: -d /tmp/sdist llama-cpp-python==0.3.36
-    mkdir -p {} && tar -xzf /tmp/sdist/llama_cpp_python-0.3.36.tar.gz -C {} \\
-        --strip-components=4 --wildcards '*/vendor/llama.cpp/models/ggml-vocab-*.gguf'"""
 VOCABS = Path(os.environ.get("RUNG_TEST_VOCABS") or Path.home() / ".rung" / "vocabs")
 MODELS = Path(os.environ.get("RUNG_TEST_MODELS") or Path.home() / ".rung" / "models")
 FILES = [*sorted(VOCABS.glob("*.gguf")), *sorted(MODELS.glob("smollm2-135m.gguf"))]
+HOW_TO_GET = f"""no vocabulary in {VOCABS}; to get some (76 MB, no compiler):
+    pip download --no-deps --no-binary :all: -d /tmp/sdist llama-cpp-python==0.3.36
+    mkdir -p '{VOCABS}' && tar -xzf /tmp/sdist/llama_cpp_python-0.3.36.tar.gz -C '{VOCABS}' \\
+        --strip-components=4 --wildcards '*/vendor/llama.cpp/models/ggml-vocab-*.gguf'"""
 WRITERS = [path for path in FILES if "bert" not in path.name]
 ASK = (Message(role="user", content="My VPN fails."),)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not installed(), reason="pip install 'rung[local]'"),
+]
 
 
-@lru_cache(maxsize=2)
-def grammars_of(path: Path) -> Grammars:
-    """Return a file's tokenizer; the vocabulary stays open, since the tokenizer calls it."""
-    vocab = LlamaVocab(path)
+class Vocabulary(NamedTuple):
+    """A tokenizer and the token of each byte string."""
+
+    vocab: LlamaVocab
+    grammars: Grammars
+    pieces: dict[bytes, int]
+
+    @classmethod
+    def of(cls, vocab: LlamaVocab) -> Vocabulary:
+        grammars = grammars_of(vocab)
+        size = grammars.tokenizer.vocab_size
+        return cls(vocab, grammars, {grammars.bytes_of([t]): t for t in reversed(range(size))})
+
+
+def grammars_of(vocab: LlamaVocab) -> Grammars:
     control = {t for t in range(vocab.num_vocab) if vocab.is_control(t) or vocab.is_end(t)}
-    grammars = Grammars(lambda: llama_tokenizer(vocab, control))
-    return grammars
+    return Grammars(lambda: llama_tokenizer(vocab, control))
 
 
-@lru_cache(maxsize=2)
-def pieces_of(grammars: Grammars) -> dict[bytes, int]:
-    size = grammars.tokenizer.vocab_size
-    return {grammars.bytes_of([token]): token for token in reversed(range(size))}
-
-
-def each_vocabulary(paths: Sequence[Path]) -> pytest.MarkDecorator:
-    folder = f"'{VOCABS}'"
-    skip = pytest.mark.skip(reason=HOW_TO_GET.format(VOCABS, folder, folder))
-    missing = [pytest.param(None, marks=skip)]
-    return pytest.mark.parametrize(
-        "vocabulary", list(paths) or missing, ids=lambda path: getattr(path, "stem", None)
-    )
+@pytest.fixture(
+    scope="module",
+    params=WRITERS or [pytest.param(None, marks=pytest.mark.skip(reason=HOW_TO_GET))],
+    ids=lambda path: path.stem.removeprefix("ggml-vocab-") if path else "none",
+)
+def vocabulary(request: pytest.FixtureRequest) -> Iterator[Vocabulary]:
+    """Return each vocabulary in turn."""
+    vocab = LlamaVocab(request.param)
+    yield Vocabulary.of(vocab)
+    vocab.close()
 
 
 class Reciter:
@@ -73,14 +87,13 @@ class Reciter:
     capabilities = Capabilities(tokens=True, choice_logprobs=True)
     max_branches = 256
 
-    def __init__(self, grammars: Grammars, text: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, text: str) -> None:
         self.lock = RLock()
-        self.grammars = grammars
+        self.grammars, self.pieces = grammars, _ = vocabulary.grammars, vocabulary.pieces
         self.prompt = grammars.tokenize(b"Answer:\n")
         self.text = text.encode()
         self.tokens = grammars.tokenize(self.text)
         self.num_vocab: int = grammars.tokenizer.vocab_size
-        self.pieces = pieces_of(grammars)
 
     def open(self, request: Request) -> Opened:
         return Opened(branch=Branch(handle=None), rest=tuple(self.prompt), num_cached=0)
@@ -100,7 +113,7 @@ class Reciter:
     def _speak(self, tokens: Sequence[int]) -> Logits:
         logits = np.zeros(self.num_vocab, dtype=np.float32)
         if (token := self._next(list(tokens))) is not None:
-            logits[token] = 10.0
+            logits[token] = 30.0
         return logits
 
     def _next(self, tokens: list[int]) -> int | None:
@@ -133,10 +146,8 @@ class Reciter:
         """Nothing to free."""
 
 
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[int]]]:
-    """Return the tokens of each answer that was finished, those never evaluated included."""
-    found: list[list[int]] = []
+def record_lines(patch: pytest.MonkeyPatch, found: list[list[int]]) -> None:
+    """Keep the tokens of each answer that is finished, those never evaluated included."""
     finish = TokenLine.finish
 
     def record(line: TokenLine) -> None:
@@ -144,20 +155,28 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[int]]]:
         found.append([*line.branch.tokens, *line.pending, *rest])
         finish(line)
 
-    monkeypatch.setattr(TokenLine, "finish", record)
-    yield found
+    patch.setattr(TokenLine, "finish", record)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    found: list[list[int]] = []
+    record_lines(monkeypatch, found)
+    return found
+
+
+def recite(vocabulary: Vocabulary, form: Form, output: Any, **how: Any) -> tuple[Reciter, Filled]:
+    model = Reciter(vocabulary, answer_json(form, output))
+    return model, fill(form, model, ASK, Filling(**how))
 
 
 def assert_canonical(
-    vocabulary: Path, form: Form, output: Any, lines: list[list[int]], **how: Any
+    vocabulary: Vocabulary, form: Form, output: Any, lines: list[list[int]], **how: Any
 ) -> None:
-    text = answer_json(form, output)
-    model = Reciter(grammars_of(vocabulary), text)
-    filled = fill(form, model, ASK, Filling(**how))
-    grammars = model.grammars
-    written = [grammars.bytes_of([token]) for token in lines[-1][len(model.prompt) :]]
-    assert (filled.status, filled.text) == ("ok", text)
-    assert written == [grammars.bytes_of([token]) for token in model.tokens]
+    model, filled = recite(vocabulary, form, output, **how)
+    spelled = [model.grammars.bytes_of([token]) for token in lines[-1][len(model.prompt) :]]
+    assert (filled.status, filled.text) == ("ok", model.text.decode())
+    assert spelled == [model.grammars.bytes_of([token]) for token in model.tokens]
     assert lines[-1] == [*model.prompt, *model.tokens]
     used = filled.usage
     assert used.forced_tokens + used.output_tokens == len(model.tokens)
@@ -167,6 +186,7 @@ def of(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+NULL = {"type": "null"}
 TEXT = {"type": "string", "maxLength": 200}
 LONG = (
     "The quick brown fox, aged 12, jumps over “lazy” dogs – naïve. Then (on 2026-11-25) it wrote: "
@@ -299,6 +319,35 @@ CASES: dict[str, tuple[dict[str, Any], list[Any]]] = {
             {"who": None, "then": None},
         ],
     ),
+    "nullable structures": (
+        of(
+            rows={"anyOf": [{"type": "array", "items": of(n={"type": "integer"})}, NULL]},
+            thing={"anyOf": [{"type": "object", "properties": {"a": TEXT, "b": TEXT}}, NULL]},
+            kinds={"anyOf": [{"type": "array", "items": of(k={"const": "x"}, n=TEXT)}, NULL]},
+        ),
+        [
+            {"rows": [{"n": 1}], "thing": {"a": "x"}, "kinds": [{"k": "x", "n": "(y)"}]},
+            {"rows": [], "thing": {"b": "y"}, "kinds": None},
+            {"rows": None, "thing": {}, "kinds": []},
+            {"rows": None, "thing": None, "kinds": None},
+        ],
+    ),
+    "tagged": (
+        of(
+            act={
+                "anyOf": [
+                    of(kind={"const": "{}"}, n={"type": "integer"}),
+                    of(kind={"const": "{}x"}, text=TEXT),
+                    of(kind={"const": "(a)"}),
+                ]
+            }
+        ),
+        [
+            {"act": {"kind": "{}", "n": 1}},
+            {"act": {"kind": "{}x", "text": '"'}},
+            {"act": {"kind": "(a)"}},
+        ],
+    ),
     "no object": ({"type": "array", "items": {"enum": ["vpn", "vpn_access"]}}, [["vpn"], []]),
 }
 ROWS = [
@@ -308,10 +357,62 @@ ROWS = [
 ]
 
 
-@each_vocabulary(WRITERS)
 @pytest.mark.parametrize("style", ["json", "indented"])
 @pytest.mark.parametrize(("schema", "output"), ROWS)
 def test_every_token_is_the_tokenizer_s_own(
-    vocabulary: Path, style: Any, schema: Any, output: Any, lines: list[list[int]]
+    vocabulary: Vocabulary, style: Any, schema: Any, output: Any, lines: list[list[int]]
 ) -> None:
     assert_canonical(vocabulary, compile_form(schema, style=style), output, lines)
+
+
+@pytest.mark.parametrize("scoring", ["likelihood", "normalised"])
+@pytest.mark.parametrize("name", ["helpdesk", "shared prefixes", "number options", "optional keys"])
+def test_every_way_to_weigh_options_keeps_the_tokens(
+    vocabulary: Vocabulary, scoring: Any, name: str, lines: list[list[int]]
+) -> None:
+    schema, outputs = CASES[name]
+    for output in outputs:
+        assert_canonical(vocabulary, compile_form(schema), output, lines, scoring=scoring)
+
+
+@settings(max_examples=15)
+@given(kind=EXACT | ROOTS, data=st.data())
+def test_tokens_of_any_form(vocabulary: Vocabulary, kind: Kind, data: st.DataObject) -> None:
+    form, output = compile_form(kind.schema), data.draw(kind.values)
+    found: list[list[int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        record_lines(patch, found)
+        model, filled = recite(vocabulary, form, output)
+    assume(filled.text == model.text.decode())
+    assert found[-1] == [*model.prompt, *model.tokens]
+
+
+SNIPPETS = st.text(
+    st.sampled_from(' \n"\\:,.{}[]()<>/_-0123456789abcehnrstuvzZüßöéñ日本語мир🙂“'), max_size=30
+)
+
+
+@settings(max_examples=100)
+@given(text=SNIPPETS, more=SNIPPETS)
+def test_what_settles_stands_whatever_follows(vocabulary: Vocabulary, text: str, more: str) -> None:
+    grammars = vocabulary.grammars
+    tokens, left = grammars.settle(text.encode(), ())
+    assert grammars.bytes_of(tokens) + left == text.encode()
+    assert grammars.tokenize((text + more).encode())[: len(tokens)] == tokens
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', " x", "x", "\n", "", "  two", "Zürich"])
+def test_plain_text_gets_no_space_in_front(vocabulary: Vocabulary, text: str) -> None:
+    assert vocabulary.vocab.tokenize(text, special=False) == vocabulary.grammars.tokenize(
+        text.encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if "bert" in path.name], ids=lambda p: p.stem
+)
+def test_a_vocabulary_that_writes_nothing_is_refused(path: Path) -> None:
+    vocab = LlamaVocab(path)
+    with pytest.raises(EngineError):
+        grammars_of(vocab).tokenize(b"x")
+    vocab.close()

@@ -337,3 +337,33 @@ def test_answer_json_writes_what_is_there_in_the_form_s_order(value: Any, text: 
     if "c" not in value:
         text = text.replace(', "c": 1', "").replace('"c": 1', "")
     assert answer_json(form, value) == text
+
+
+class Refusing(FakeEngine):
+    """A server that takes back what it declared, one capability a request."""
+
+    def complete(self, request: Request) -> Any:
+        for name in ("prefix", "schema"):
+            asked = request.prefix if name == "prefix" else request.schema is not None
+            if asked and getattr(self.capabilities, name):
+                self.capabilities = replace(self.capabilities, **{name: False})
+                raise EngineError(f"no {name} here", refused=name)
+        return super().complete(request)
+
+
+def test_what_a_server_refuses_is_done_without() -> None:
+    engine = Refusing(script=[answer_json(TICKET, OUTPUT)])
+    filled = fill(TICKET, engine, ASK)
+    assert (filled.status, filled.output, filled.num_calls) == ("ok", OUTPUT, 1)
+    assert not (engine.capabilities.prefix or engine.capabilities.schema)
+    thinking = FakeEngine(
+        script=[EngineError("no", refused="thinking"), answer_json(TICKET, OUTPUT)]
+    )
+    thinking.capabilities = replace(ALL, prefix=False)
+    assert fill(TICKET, thinking, ASK, Filling(thinking="on")).output == OUTPUT
+
+
+def test_a_refusal_that_changes_nothing_is_raised() -> None:
+    engine = FakeEngine(script=[EngineError("no", refused="prefix")] * 2)
+    with pytest.raises(EngineError, match="no"):
+        fill(TICKET, engine, ASK)

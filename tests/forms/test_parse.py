@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -234,9 +234,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_are_read_in_bounded_time(text: str) -> None:
-    start = perf_counter()
+    start = process_time()
     read = parse_answer(text, FORM)
-    assert perf_counter() - start < 0.2
+    assert process_time() - start < 0.2
     json.dumps(read, allow_nan=False).encode()
 
 

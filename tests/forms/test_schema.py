@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from time import perf_counter
+from time import process_time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -374,9 +374,9 @@ def test_a_bomb_of_shared_references_stays_small_and_is_compiled_quickly() -> No
         for i in range(15)
     }
     last = {"d15": {"properties": {"x": {"const": 1}}}}
-    start = perf_counter()
+    start = process_time()
     form = compile_form({"$ref": "#/$defs/d0", "$defs": {**levels, **last}})
-    assert perf_counter() - start < 2.0
+    assert process_time() - start < 2.0
     assert len(list(form.slots())) < 2000
     assert len({slot.path for slot in form.slots()}) == len(list(form.slots()))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -14,12 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinds import ANY, Kind, same
+from rung.core.errors import EngineError
 from rung.core.records import Message
+from rung.engines.base import Request
+from rung.engines.fake import FakeEngine
 from rung.engines.sampling import Logits
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
 from rung.engines.bytes import END, NUM_VOCAB, ByteEngine, Speak, random_speech, scripted_speech
-from rung.forms import Filled, Filling, compile_form, fill, violation
+from rung.engines.steps import Branch, Opened, Step
+from rung.forms import (
+    Filled,
+    Filling,
+    compile_form,
+    fill,
+    fill_many,
+    parse_answer,
+    violation,
+)
 from rung.forms.token_pen import TokenPen
 
 ASK = (Message(role="user", content="text"),)
@@ -68,12 +82,12 @@ def flat(value: float) -> Speak:
     return lambda _: np.full(NUM_VOCAB, value, dtype=np.float32)
 
 
-def by_branch(seed: int) -> Speak:
+def by_branch(seed: int, spread: float = 4.0) -> Speak:
     """Return random logits that depend on the branch's own tokens and on nothing else."""
 
     def speak(tokens: Sequence[int]) -> Logits:
         random = np.random.default_rng([seed, *tokens])
-        return random.normal(0.0, 4.0, NUM_VOCAB).astype(np.float32)
+        return random.normal(0.0, spread, NUM_VOCAB).astype(np.float32)
 
     return speak
 
@@ -173,3 +187,388 @@ def test_each_byte_of_an_answer_was_forced_or_generated_once(
     assert usage.forced_tokens + usage.output_tokens == len(filled.text.encode())
     assert usage.prompt_tokens == 1
     assert filled.effort.drafted_tokens == 0  # a byte is never healed
+
+
+class Attentive(ByteEngine):
+    """A byte engine whose prompts are the bytes of what it is asked."""
+
+    def open(self, request: Request) -> Opened:
+        opened = super().open(request)
+        return replace(opened, rest=(END, *request.messages[-1].content.encode()))
+
+
+ORDER = compile_form(
+    {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": ["new", "return", "exchange", None]},
+            "count": {"type": "integer", "minimum": 1, "maximum": 99999},
+            "due": {"type": "string", "format": "date"},
+            "note": {"type": "string", "maxLength": 30},
+            "who": {
+                "type": "object",
+                "properties": {
+                    "vip": {"type": "boolean"},
+                    "name": {"type": "string", "maxLength": 20},
+                },
+                "required": ["vip"],
+            },
+            "lines": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"sku": {"enum": ["a", "ab", "abc"]}, "count": {"enum": [1, 2]}},
+                    "required": ["sku"],
+                },
+                "maxItems": 3,
+            },
+        },
+        "required": ["kind", "count", "due", "note", "who"],
+    }
+)
+
+
+@pytest.mark.parametrize("scoring", ["trie", "likelihood", "normalised"])
+@pytest.mark.parametrize("seed", range(4))
+def test_slots_side_by_side_see_no_other_value(seed: int, scoring: Any) -> None:
+    """A slot of its own branch gets what it would get if it were the first of its object."""
+    how = Filling(scoring=scoring, retries=5, max_tokens=40)
+    engine = ByteEngine(by_branch(seed))
+    together = fill(ORDER, engine, ASK, replace(how, parallel=True))
+    check(together, ORDER, engine)
+    assert together.status in ("ok", "repaired"), together.reason
+    assert {"kind", "who.vip"} <= together.decisions.keys()
+    for path in ("kind", "count", "due"):
+        field = ORDER.schema["properties"][path]
+        alone = compile_form(
+            {
+                "type": "object",
+                "properties": {path: field, "z": {"const": 1}},
+                "required": [path],
+            }
+        )
+        assert (
+            fill(alone, ByteEngine(by_branch(seed)), ASK, how).output[path]
+            == (together.output[path])
+        )
+
+
+def test_slots_side_by_side_take_the_passes_of_the_longest() -> None:
+    count = {"type": "integer", "minimum": 1000, "maximum": 9999}
+    properties = {name: count for name in "abcdef"}
+    form = compile_form({"properties": properties, "required": list(properties)})
+    in_order = fill(form, ByteEngine(by_branch(1)), ASK)
+    together = fill(form, ByteEngine(by_branch(1)), ASK, Filling(parallel=True))
+    assert in_order.effort.passes == 6 * 4
+    assert together.effort.passes == 1 + 5  # the prompt, which all share; four digits, the end
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_documents_side_by_side_get_what_each_gets_alone(
+    parallel: bool, temperature: float
+) -> None:
+    how = Filling(parallel=parallel, temperature=temperature, retries=2, max_tokens=40)
+    asks = [(Message(role="user", content=text),) for text in ("", "a", "b", "a longer one")]
+    alone = [fill(ORDER, Attentive(by_branch(7)), ask, how) for ask in asks]
+    engine = Attentive(by_branch(7))
+    together = fill_many(ORDER, engine, asks, how)
+    assert [replace(one, latency_ms=0) for one in together] == [
+        replace(one, latency_ms=0) for one in alone
+    ]
+    assert len({one.text for one in together}) == len(asks)
+    assert engine.open_branches == []
+    assert engine.num_passes == max(one.effort.passes for one in together)
+
+
+def test_one_document_that_fails_does_not_stop_the_others() -> None:
+    def speak(tokens: Sequence[int]) -> Logits:
+        return by_branch(1)(tokens) if tokens[1:2] == [ord("b")] else always(ord('"'))(tokens)
+
+    asks = [(Message(role="user", content=text),) for text in ("a", "b", "a")]
+    form = compile_form({"type": "string", "not": {"const": ""}})
+    found = fill_many(form, Attentive(speak), asks, Filling(retries=0))
+    assert [one.status for one in found] == ["failed", "ok", "failed"]
+
+
+def test_only_engines_in_this_process_fill_several_at_once() -> None:
+    with pytest.raises(EngineError, match="several forms at once"):
+        fill_many(ORDER, FakeEngine(), [ASK])
+
+
+class Narrow(ByteEngine):
+    """Has room for few branches, as every real engine."""
+
+    def __init__(self, speak: Speak, max_branches: int) -> None:
+        super().__init__(speak)
+        self.max_branches = max_branches
+
+    def fork(self, branch: Branch, length: int | None = None) -> Branch:
+        if len(self.open_branches) >= self.max_branches:
+            raise EngineError(f"more than {self.max_branches} branches at once")
+        return super().fork(branch, length)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("num_documents", [1, 4, 30])
+def test_branches_are_enough_however_much_goes_side_by_side(
+    num_documents: int, parallel: bool
+) -> None:
+    labels = {"enum": [f"{a}{b}{a}" for a in "abcdefgh" for b in "xyz"]}
+    properties = {name: labels for name in "abcdefghijkl"}
+    form = compile_form({"properties": properties, "required": list(properties)})
+    engine = Narrow(by_branch(1), max_branches=32)
+    found = fill_many(form, engine, [ASK] * num_documents, Filling(parallel=parallel))
+    assert {one.status for one in found} == {"ok"}
+    assert engine.open_branches == []
+
+
+class Broken(ByteEngine):
+    """Fails at its n-th batch."""
+
+    def __init__(self, speak: Speak, num_good: int) -> None:
+        super().__init__(speak)
+        self._left = num_good
+
+    def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
+        self._left -= 1
+        if self._left < 0:
+            raise EngineError("the context is full")
+        return super().evaluate(steps)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("num_documents", [1, 3])
+@pytest.mark.parametrize("num_good", [0, 1, 2, 5, 20])
+def test_an_engine_error_is_raised_and_leaves_no_branch(
+    num_good: int, num_documents: int, parallel: bool
+) -> None:
+    engine = Broken(by_branch(1), num_good)
+    with pytest.raises(EngineError, match="the context is full"):
+        fill_many(ORDER, engine, [ASK] * num_documents, Filling(parallel=parallel))
+    assert engine.open_branches == []
+
+
+class Picky(Attentive):
+    """Refuses one prompt."""
+
+    def open(self, request: Request) -> Opened:
+        if request.messages[-1].content == "too long":
+            raise EngineError("it does not fit", of_input=True)
+        return super().open(request)
+
+
+def test_a_prompt_that_does_not_fit_leaves_no_branch() -> None:
+    engine = Picky(by_branch(1))
+    asks = [(Message(role="user", content=text),) for text in ("a", "too long", "b")]
+    with pytest.raises(EngineError, match="does not fit"):
+        fill_many(ORDER, engine, asks)
+    assert engine.open_branches == []
+
+
+SINGLES = st.sampled_from(
+    [
+        {"type": "string"},
+        {"type": "string", "maxLength": 12},
+        {"type": "string", "minLength": 30},
+        {"type": "string", "pattern": "^[a-z]+$"},
+        {"type": "number"},
+        {"type": "integer", "minimum": 10**9},
+        {"type": "string", "format": "date-time"},
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": "array", "items": {"type": "string"}},
+        {"type": ["string", "number"]},
+        {"type": "object"},
+        {},
+    ]
+)
+
+
+@settings(max_examples=120)
+@given(
+    schema=SINGLES,
+    speak=SPEECHES,
+    max_tokens=st.integers(1, 80),
+    temperature=st.sampled_from([0.0, 1.5]),
+)
+def test_a_value_takes_no_more_tokens_than_it_may(
+    schema: Any, speak: Speak, max_tokens: int, temperature: float
+) -> None:
+    how = Filling(max_tokens=max_tokens, temperature=temperature, retries=0)
+    filled = fill(compile_form(schema), ByteEngine(speak), ASK, how)
+    assert filled.usage.output_tokens <= max_tokens
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(
+    ("schema", "kinds"),
+    [
+        ({"type": "string"}, str),
+        ({"type": "string", "maxLength": 60}, str),
+        ({"type": "array", "items": {"type": "string"}}, list),
+        ({"type": "array", "items": {"type": "integer"}}, list),
+        ({"type": "object"}, dict),
+        ({"type": "array", "items": {"type": "array"}}, list),
+        ({}, object),
+    ],
+)
+def test_values_that_may_end_anywhere_are_ended_in_time(schema: Any, kinds: Any, text: Any) -> None:
+    """The code closes them at a word, behind an item, by the shortest way out: nothing is cut."""
+    form = compile_form(schema)
+    filled = fill(form, ByteEngine(scripted_speech(text, 1)), ASK, Filling(max_tokens=150))
+    assert "cut" not in filled.reason
+    if filled.status == "failed":  # a number beyond what a float holds
+        assert re.search(r"e\+?\d{4}", filled.reason)
+    else:
+        assert isinstance(filled.output, kinds)
+        assert violation(filled.output, form) == ""
+
+
+SOURCE = 'Ada "the\tgreat" Lovelace,\nÉva 😀 Kovács-Nagy: AB-1234 \\ 12.50 €  x'
+
+
+@settings(max_examples=60)
+@given(
+    speak=SPEECHES,
+    nullable=st.booleans(),
+    style=st.sampled_from(["json", "lines"]),
+    max_tokens=st.integers(1, 60),
+)
+def test_an_extractive_slot_holds_words_of_the_input(
+    speak: Speak, nullable: bool, style: Any, max_tokens: int
+) -> None:
+    kinds: Any = ["string", "null"] if nullable else "string"
+    field = {"type": kinds, "x-rung": {"extractive": True}}
+    schema = {"type": "object", "properties": {"who": field}, "required": ["who"]}
+    form = compile_form(schema, style=style)
+    engine = ByteEngine(speak)
+    filled = fill(form, engine, ASK, Filling(max_tokens=max_tokens), source=SOURCE)
+    check(filled, form, engine)
+    if filled.output is not None:
+        who = filled.output["who"]
+        assert (who is None and nullable) or " ".join(who.split()) in " ".join(SOURCE.split())
+        assert who is None or who.strip()
+
+
+@pytest.mark.parametrize("name", ['Ada "the\tgreat" Lovelace', "Éva 😀 Kovács-Nagy", "\\ 12.50 €"])
+def test_what_the_model_copies_from_the_input_is_kept(name: str) -> None:
+    field = {"type": "string", "x-rung": {"extractive": True}}
+    form = compile_form({"type": "object", "properties": {"who": field}, "required": ["who"]})
+    said = json.dumps({"who": name}, ensure_ascii=False)
+    filled = fill(form, ByteEngine(says(said)), ASK, source=SOURCE)
+    assert (filled.status, filled.output) == ("ok", {"who": name})
+
+
+def test_a_model_may_abstain_where_the_schema_lets_it() -> None:
+    field = {"enum": ["a", "b"], "x-rung": {"abstain": True}}
+    schema = {"type": "object", "properties": {"x": field, "y": field}, "required": ["x", "y"]}
+    form = compile_form(schema)
+    for parallel in (False, True):
+        engine = ByteEngine(says('{"x": "a", "y": "unknown"}'))
+        filled = fill(form, engine, ASK, Filling(parallel=parallel))
+        if not parallel:  # side by side each slot is written as the first
+            assert (filled.status, filled.output) == ("abstained", None)
+            assert filled.reason.startswith("y: ")
+        assert engine.open_branches == []
+    filled = fill(form, ByteEngine(says('{"x": "a", "y": "b"}')), ASK)
+    assert (filled.status, filled.output) == ("ok", {"x": "a", "y": "b"})
+    assert list(filled.decisions["x"].probabilities) == ['"a"', '"b"', '"unknown"']
+
+
+RULE = {
+    "type": "object",
+    "properties": {
+        "first": {"type": "integer", "minimum": 0, "maximum": 10**6},
+        "word": {"type": "string", "maxLength": 12},
+        "last": {"enum": ["a", "b", "c", "d"]},
+        "tags": {"type": "array", "items": {"enum": ["x", "y", "z"]}, "maxItems": 3},
+    },
+    "required": ["first", "word", "last", "tags"],
+    "if": {"properties": {"first": {"minimum": 0}}},
+    "then": {"properties": {"word": {"pattern": "^[A-Za-z]"}}},
+}
+"""A rule across fields that no slot knows of, so that it is found when all is written."""
+
+
+@pytest.mark.parametrize("style", ["json", "indented", "lines"])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_only_the_field_that_breaks_the_schema_is_filled_again(style: Any, parallel: bool) -> None:
+    form = compile_form(RULE, style=style)
+    redone = 0
+    for seed in range(12):
+        how = Filling(retries=0, parallel=parallel, max_tokens=30)
+        first = fill(form, ByteEngine(by_branch(seed, 1.0)), ASK, how)
+        again = fill(form, ByteEngine(by_branch(seed, 1.0)), ASK, replace(how, retries=20))
+        if first.status == "ok":
+            assert again.output == first.output
+            continue
+        assert again.status == "repaired", again.reason
+        assert first.reason.startswith("word: ")
+        redone += 1
+        before = parse_answer(first.text, form)
+        after = again.output
+        assert before.pop("word") != after.pop("word")
+        assert before == after
+        assert again.usage.output_tokens > first.usage.output_tokens
+    assert redone >= 4
+
+
+def test_known_values_are_written_and_cost_nothing() -> None:
+    known = {"kind": "return", "count": 7, "who.vip": True}
+    engine = ByteEngine(by_branch(3))
+    filled = fill(ORDER, engine, ASK, Filling(known=known, retries=5, max_tokens=40))
+    check(filled, ORDER, engine)
+    assert (filled.output["kind"], filled.output["count"]) == ("return", 7)
+    assert filled.output["who"]["vip"] is True
+    assert not known.keys() & filled.decisions.keys()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 3e38])
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+@pytest.mark.parametrize("scoring", ["trie", "likelihood", "normalised"])
+def test_logits_that_say_nothing_end_in_a_result(
+    value: float, temperature: float, scoring: Any
+) -> None:
+    engine = ByteEngine(flat(value))
+    how = Filling(temperature=temperature, scoring=scoring, max_tokens=20)
+    with np.errstate(all="ignore"):
+        check(fill(ORDER, engine, ASK, how), ORDER, engine)
+
+
+def test_the_likeliest_option_wins_and_its_probability_is_the_model_s() -> None:
+    """Options that part at one byte: the softmax of its logits."""
+
+    def speak(tokens: Sequence[int]) -> Logits:
+        logits = np.zeros(NUM_VOCAB, dtype=np.float32)
+        logits[[ord("n"), ord("t"), ord("f")]] = [1.0, 3.0, 2.0]
+        return logits
+
+    form = compile_form({"type": ["boolean", "null"]})
+    weights = {"true": math.exp(3), "false": math.exp(2), "null": math.exp(1)}
+    total = sum(weights.values())
+    for scoring in ("trie", "likelihood"):
+        filled = fill(form, ByteEngine(speak), ASK, Filling(scoring=scoring))
+        assert filled.output is True
+        if scoring == "trie":
+            assert filled.decisions[""].probabilities == pytest.approx(
+                {name: weight / total for name, weight in weights.items()}
+            )
+            mass = total / (total + NUM_VOCAB - 3)
+            assert filled.decisions[""].valid_mass == pytest.approx(mass)
+
+
+def test_scoring_decides_between_a_short_and_a_long_option() -> None:
+    """`likelihood` counts every token of an option, `trie` only where options part."""
+
+    def speak(tokens: Sequence[int]) -> Logits:
+        logits = np.zeros(NUM_VOCAB, dtype=np.float32)
+        logits[ord("a")] = 2.5  # `"abcdefgh"` begins likelier than `"b"` and goes on unlikely
+        logits[ord("b")] = 2.0
+        return logits
+
+    form = compile_form({"enum": ["acdefgh", "b"]})
+    answers = {
+        scoring: fill(form, ByteEngine(speak), ASK, Filling(scoring=scoring)).output
+        for scoring in ("trie", "likelihood", "normalised")
+    }
+    assert answers == {"trie": "acdefgh", "likelihood": "b", "normalised": "b"}
