@@ -24,6 +24,6 @@ tiny:  ## the end-to-end test of the commit hook: under two seconds
 	pytest -q tests/test_tiny.py
 
 bench:  ## the form against the blank page and the JSON mode, on the real model
-	python bench/form.py
+	python bench/forms.py
 
 .PHONY: help install format check test tiny bench
