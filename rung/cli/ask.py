@@ -52,6 +52,8 @@ def _print(found: Any) -> None:
     for field, value in (found.output or {}).items():
         sure = found.fields.get(field)
         note = f"   p {sure['p']:.2f}, next {sure['runner_up']!r}" if sure else ""
+        if sure and sure["set"] is not None and len(sure["set"]) != 1:
+            note += f", in doubt between {len(sure['set'])}" if sure["set"] else ", in doubt"
         print(f"{field}: {value if isinstance(value, str) else json.dumps(value)}{note}")
     say(
         f"{found.status} by {found.route} in {found.latency_ms:.0f} ms, "

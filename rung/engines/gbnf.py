@@ -53,7 +53,9 @@ def from_regex(expression: str) -> str:
             raise ValueError("flags are not supported")
         return "root ::= " + _sequence(_without_anchors(list(parsed)))
     except (re.error, ValueError, RecursionError, OverflowError) as error:
-        raise EngineError(f"no grammar can be made of {expression[:200]!r}: {error}") from None
+        raise EngineError(
+            f"no grammar can be made of {expression[:200]!r}: {error}", refused="regex"
+        ) from None
 
 
 def _without_anchors(items: list[Any]) -> list[Any]:

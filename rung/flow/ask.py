@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from rung.core.records import Status, Usage
 from rung.engines.open import price_of_model
 from rung.engines.prices import cost_usd
 from rung.flow.session import open_session
+from rung.forms import Decision
 from rung.registry import find_route, promoted
 from rung.routes.evaluate import answered
 from rung.tasks.task import Example, Task
@@ -24,7 +26,8 @@ class Asked:
     status: Status
     route: str
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each choice: `p` and `margin` (0 to 1) and the `runner_up`."""
+    """Of each choice: `p` and `margin` (0 to 1), the `runner_up`, and the prediction `set` as values
+    (null where the route has no calibration)."""
     usage: Usage = field(default_factory=Usage)
     latency_ms: float = 0.0
     cost_usd: float = 0.0
@@ -60,12 +63,19 @@ def ask(task: str | Task, texts: Iterable[str], *, route: str = "") -> Iterator[
                 output=found.output if found.status != "failed" else None,
                 status=found.status,
                 route=chosen.name,
-                fields={
-                    path: {"p": d.p, "margin": d.margin, "runner_up": d.runner_up}
-                    for path, d in found.decisions.items()
-                },
+                fields={path: _field(decision) for path, decision in found.decisions.items()},
                 usage=found.usage,
                 latency_ms=found.latency_ms,
                 cost_usd=cost_usd(price, found.usage, found.latency_ms),
                 reason=found.reason,
             )
+
+
+def _field(decision: Decision) -> dict[str, Any]:
+    chosen = decision.prediction_set
+    return {
+        "p": decision.p,
+        "margin": decision.margin,
+        "runner_up": decision.runner_up,
+        "set": None if chosen is None else [json.loads(value) for value in chosen],
+    }

@@ -66,7 +66,10 @@ def _object(node: Object, value: Any, path: str) -> str:
         options = next_parts(node, at, written)
         chosen = next((i for i in options if i is not None and node.parts[i][0] in value), None)
         if chosen is None:
-            return "" if None in options else f"{path or '$'}: a key is missing"
+            if None not in options:
+                return f"{path or '$'}: a key is missing"
+            left = sorted(value.keys() - written.keys())
+            return f"{path or '$'}: the key {left[0]!r} is one too many" if left else ""
         name, part = node.parts[chosen]
         if reason := inexpressible(part, value[name], join_path(path, name)):
             return reason

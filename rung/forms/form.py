@@ -175,10 +175,10 @@ def children_of(node: Node) -> tuple[Node, ...]:
 def join_path(parent: str, name: str) -> str:
     """Return the path of a property: names joined by dots, distinct for distinct places.
 
-    A name that is empty or holds a dot, bracket, quote, backslash, question or number sign stands
-    as a JSON string.
+    A name that is empty, does not print, or holds a dot, bracket, quote, backslash, question or
+    number sign stands as a JSON string.
     """
-    plain = name and not set(name) & set('.[]"\\?#')
+    plain = name.isprintable() and name and not set(name) & set('.[]"\\?#')
     segment = name if plain else json.dumps(name, ensure_ascii=False)
     return f"{parent}.{segment}" if parent else segment
 

@@ -142,6 +142,8 @@ class Walk:
             return self._copy(node.value)
         if path in self.known:
             return self._copy(self.known[path])
+        if earlier is not NOTHING and not _is_of_kind(node, earlier):
+            return self._copy(earlier)
         if isinstance(node, Object):
             return (yield from self._object(node, path, after, depth, earlier))
         if isinstance(node, Repeat):
@@ -341,6 +343,13 @@ class Walk:
             return f"{value!r} does not stand in the input"
         problems = violations(value, slot.schema)
         return problems[0].message if problems else ""
+
+
+def _is_of_kind(node: Node, value: Any) -> bool:
+    """Return whether a value has parts where the node has."""
+    if isinstance(node, Object):
+        return isinstance(value, Mapping)
+    return not isinstance(node, Repeat) or isinstance(value, list)
 
 
 def _inside(earlier: Any, key: str | int) -> Any:

@@ -17,6 +17,7 @@ from rung.core.hashing import content_hash
 from rung.core.records import Effort, Message, Status, Usage
 from rung.engines.base import Engine, Request, Thinking
 from rung.forms import (
+    Calibration,
     Choice,
     Decision,
     Filling,
@@ -28,6 +29,7 @@ from rung.forms import (
     parse_answer,
     violation,
 )
+from rung.routes import calibration
 from rung.routes.head import Head
 from rung.routes.prompt import build_messages
 from rung.routes.route import ROUTE_VERSION, Route
@@ -83,6 +85,7 @@ class Runtime:
         self._open_engine = open_engine
         self._engines: dict[str, Engine] = {}
         self._heads: dict[str, Head] = {}
+        self._calibrations: dict[str, dict[str, Calibration]] = {}
         self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
         self._similar: SimilarExamples | None = None
 
@@ -109,6 +112,13 @@ class Runtime:
         if digest not in self._heads:
             self._heads[digest] = Head.from_bytes(self.artifacts.get(digest))
         return self._heads[digest]
+
+    def calibration(self, digest: str) -> dict[str, Calibration]:
+        """Return the maps of a fitted calibration by slot path, by its artifact hash."""
+        if digest not in self._calibrations:
+            slots = calibration.from_bytes(self.artifacts.get(digest), self.form)
+            self._calibrations[digest] = {path: slot.map for path, slot in slots.items()}
+        return self._calibrations[digest]
 
     def shots(self, text: str, count: int) -> list[tuple[str, dict[str, Any]]]:
         """Return the most similar train examples as (input, target), nearest last."""
@@ -315,6 +325,7 @@ def _by_form(
     how = Filling(
         known=known,
         priors=runtime.priors(engine, switch) if route.use_priors else {},
+        calibration=runtime.calibration(route.calibration) if route.calibration else {},
         parallel=route.parallel,
         thinking=switch,
         max_tokens=route.max_tokens,

@@ -72,14 +72,14 @@ def fit_temperature(logprobs: Sequence[Sequence[float]], right: Sequence[int]) -
 
 
 def fit_affine(
-    logprobs: ArrayLike, right: Sequence[int], *, strength: float = 1.0
+    logprobs: ArrayLike, right: Sequence[int], *, strength: float = 0.3
 ) -> tuple[float, tuple[float, ...]]:
     """Return (temperature, bias): (logprobs + bias) / temperature are the fitted log-odds.
 
     `logprobs` has shape (examples, options), all finite. Minimises the negative log-likelihood plus
-    strength / 2 times the squared norm of bias / temperature, a normal prior in nats: an option
-    that is never right is pushed down no further than that allows. Convex, so the result is the
-    optimum; the bias sums to zero.
+    strength / 2 times the squared norm of bias / temperature, which is a normal prior in nats. An
+    option that is never right keeps the bias 0: nothing is known of it. Convex, so there is one
+    optimum.
     """
     table, chosen = np.asarray(logprobs, np.float64), np.asarray(right, np.int64)
     if table.ndim != 2 or len(table) != len(chosen) or not len(chosen):
@@ -89,23 +89,25 @@ def fit_affine(
     table = table - table.max(axis=1, keepdims=True)
     hits = np.zeros_like(table)
     hits[np.arange(len(chosen)), chosen] = 1.0
+    met = hits.any(axis=0)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        scale, shift = theta[0], theta[1:]
-        odds = scale * table + shift
+        shift = np.zeros(len(met))
+        shift[met] = theta[1:]
+        odds = theta[0] * table + shift
         total = special.logsumexp(odds, axis=1)
         excess = np.exp(odds - total[:, None]) - hits  # (examples, options)
         value = (total - (odds * hits).sum(axis=1)).sum() + strength / 2.0 * shift @ shift
-        slope = np.concatenate([[(excess * table).sum()], excess.sum(axis=0) + strength * shift])
-        return float(value), slope
+        slope = (excess.sum(axis=0) + strength * shift)[met]
+        return float(value), np.concatenate([[(excess * table).sum()], slope])
 
     low, high = (math.exp(-bound) for bound in reversed(_LOG_TEMPERATURE_BOUNDS))
-    start = np.concatenate([[1.0], np.zeros(table.shape[1])])
-    bounds = [(low, high), *[(None, None)] * table.shape[1]]
+    start = np.concatenate([[1.0], np.zeros(met.sum())])
+    bounds = [(low, high), *[(None, None)] * int(met.sum())]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    temperature = 1.0 / float(found[0])
-    bias = (found[1:] - found[1:].mean()) * temperature
-    return temperature, tuple(map(float, bias))
+    bias = np.zeros(len(met))
+    bias[met] = found[1:] / found[0]
+    return 1.0 / float(found[0]), tuple(map(float, bias))
 
 
 def semantic_entropy(p: Sequence[float]) -> float:
