@@ -3,7 +3,8 @@
     python bench/servers.py MODEL [--task helpdesk] [--limit 10] [--out FILE] [--reference FILE]
 
 MODEL is a name of `rung models`, `llama-server:NAME` (the wheel's own server, started here) or
-`http:NAME@URL`; docs/servers.md says how to start vLLM. `--out` keeps the outputs, `--reference`
+`http:NAME@URL`; tests/real_servers.py shows how vLLM is started. `--out` keeps the outputs,
+`--reference`
 compares with kept ones, e.g. those of the in-process engine. Every way meets the same dev examples
 in its own turn, after two train examples that do not count. Use a quiet machine, and one model at a
 time. Nothing here is a test.

@@ -36,7 +36,7 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
         return _random_bytes(model)
     if model.startswith("transformers:"):
         return _transformers(model)
-    from rung.engines.llama_packages import installed
+    from rung.engines.llama_packages import choose, installed
     from rung.engines.models import pull
 
     if not installed():
@@ -45,6 +45,10 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
             hint="pip install 'rung[local]'",
         )
     file = pull(model, progress=on_pull)
+    if choose().library is None and "xllamacpp" in installed():
+        from rung.engines.llama_server import LlamaServerEngine
+
+        return LlamaServerEngine(model, file.path)
     from rung.engines.llama import LlamaEngine
 
     return LlamaEngine(model, file.path)

@@ -26,7 +26,7 @@ class Asked:
     status: Status
     route: str
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each choice: `p` and `margin` (0 to 1), the `runner_up`, and the prediction `set` as values
+    """Of each choice: `p` and `margin` (0 to 1), the `runner_up`, the prediction `set` as values
     (null where the route has no calibration)."""
     usage: Usage = field(default_factory=Usage)
     latency_ms: float = 0.0

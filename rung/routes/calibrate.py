@@ -127,7 +127,7 @@ def cross_validate(seen: Observed, *, seed: int = 0) -> dict[Method, float]:
         total = 0.0
         for fitted, unseen in folds.split(seen.logprobs, seen.right, seen.groups):
             found = fit_map(method, take(seen, fitted))
-            total += log_losses(found, take(seen, unseen)).sum()
+            total += float(log_losses(found, take(seen, unseen)).sum())
         losses[method] = total / len(seen.right)
     return losses
 

@@ -81,7 +81,7 @@ def schemas(draw: Any) -> Any:
     return schema
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(schema=schemas(), seed=st.integers(0, 9), style=st.sampled_from(["json", "indented"]))
 def test_any_schema_is_a_form_or_refused_and_its_answers_are_valid(
     schema: Any, seed: int, style: Any

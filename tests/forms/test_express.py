@@ -103,7 +103,7 @@ def is_tidy(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(kind=ANY, data=st.data(), style=st.sampled_from(["json", "indented"]))
 def test_what_is_expressible_is_written_and_nothing_else_is(
     kind: Kind, data: Any, style: Any
@@ -123,7 +123,7 @@ def test_what_is_expressible_is_written_and_nothing_else_is(
     assert violation(found, form) == ""
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(kind=ANY, other=JSON)
 def test_json_outside_of_the_schema_is_out_of_reach_or_found_by_the_check(
     kind: Kind, other: Any

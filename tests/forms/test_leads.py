@@ -60,7 +60,7 @@ def test_what_every_filled_node_starts_with(schema: Any, text: str, indented: st
     assert lead(node_of(schema), LAYOUTS["indented"]) == indented
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(kind=FLAT | shapes(FLAT), data=st.data(), style=st.sampled_from(["json", "indented"]))
 def test_an_answer_starts_with_the_lead_and_goes_on_as_foretold(
     kind: Kind, data: Any, style: Any
@@ -128,7 +128,7 @@ def test_no_tag_no_change() -> None:
         assert discriminated(nodes) == nodes
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(kind=tagged(FLAT | loose_things(FLAT)), data=st.data())
 def test_tagged_objects_are_always_told_apart(kind: Kind, data: Any) -> None:
     """Each value is written by the one alternative whose tag it has."""

@@ -136,7 +136,7 @@ def test_the_plan_as_json() -> None:
     assert {note["keyword"] for note in plan["narrowed"]} == {"additionalProperties"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(ANY, st.sampled_from(["json", "indented"]))
 def test_any_form_has_a_plan(kind: Kind, style: Any) -> None:
     form = compile_form(kind.schema, style=style)

@@ -104,7 +104,7 @@ RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(RULES)
 def test_rules_of_any_mixture(rules: dict[str, Any]) -> None:
     check(closed(**rules))

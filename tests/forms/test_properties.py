@@ -22,7 +22,7 @@ ASK = (Message(role="user", content="text"),)
 
 
 @given(kind=ANY, data=st.data())
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_every_value_a_schema_allows_survives_the_form(kind: Kind, data: Any) -> None:
     form = compile_form(kind.schema)
     value = data.draw(kind.values)
@@ -39,7 +39,7 @@ def _has_union(node: Node) -> bool:
 
 
 @given(kind=LITERAL_ROOTS | EXACT, data=st.data())
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_what_the_model_writes_is_what_is_filled(kind: Kind, data: Any) -> None:
     """Script each slot with its literal; only text slots, left out here, are tidied."""
     form = compile_form(kind.schema)
@@ -83,7 +83,7 @@ ABLE = st.builds(
     max_tokens=st.integers(1, 40),
     data=st.data(),
 )
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_whatever_the_model_emits_the_result_is_valid_or_failed(
     kind: Kind,
     says: list[str],

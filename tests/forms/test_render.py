@@ -21,7 +21,7 @@ from rung.engines.bytes import ByteEngine, random_speech
 ASK = (Message(role="user", content="text"),)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     kind=ANY,
     seed=st.integers(0, 999),
@@ -38,7 +38,7 @@ def test_what_is_rendered_is_what_was_filled(
         assert answer_json(form, filled.output) == filled.text
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(kind=roots(FLAT), seed=st.integers(0, 999))
 def test_lines_are_rendered_as_they_were_filled(kind: Kind, seed: int) -> None:
     try:
@@ -56,14 +56,14 @@ def test_lines_are_rendered_as_they_were_filled(kind: Kind, seed: int) -> None:
             assert line.startswith(f"{slot.path}: ")
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(kind=ANY, value=JSON, style=st.sampled_from(["json", "indented"]))
 def test_any_output_is_rendered_as_json(kind: Kind, value: Any, style: Any) -> None:
     """An output that breaks the schema is not written by a form, but it never ends in an error."""
     json.loads(answer_json(compile_form(kind.schema, style=style), value))
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(kind=ANY, data=st.data())
 def test_layouts_differ_in_white_space_only(kind: Kind, data: Any) -> None:
     value = data.draw(kind.values)
@@ -169,7 +169,7 @@ def test_names_are_left_out_that_the_other_does_not_have() -> None:
     assert answer_json(form, {"lines": [{"more": 1}]}) == '{"lines": [{}]}'
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(kind=roots(FLAT), seed=st.integers(0, 99))
 def test_lines_hold_the_same_values_as_json(kind: Kind, seed: int) -> None:
     """Known values go through any layout unchanged."""

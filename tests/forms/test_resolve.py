@@ -190,7 +190,7 @@ PROBES: list[Any] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(left=PIECES, right=PIECES)
 def test_a_merged_schema_allows_what_both_allow(left: Any, right: Any) -> None:
     try:

@@ -34,7 +34,7 @@ def closes_itself(value: Any) -> bool:
     return isinstance(value, str | list | dict)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(value=JSON, tail=TAILS, ascii_only=st.booleans(), data=st.data())
 def test_the_end_is_found_whatever_follows(
     value: Any, tail: str, ascii_only: bool, data: Any

@@ -146,7 +146,7 @@ def check(filled: Filled, form: Any, engine: ByteEngine) -> None:
         assert math.isclose(sum(decision.probabilities.values()), 1)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     kind=ANY,
     speak=SPEECHES,
@@ -164,7 +164,7 @@ def test_whatever_a_model_says_the_result_is_valid_or_failed(
         assert same(json.loads(filled.text), filled.output)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     kind=ANY,
     speak=SPEECHES,
@@ -384,7 +384,7 @@ SINGLES = st.sampled_from(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(
     schema=SINGLES,
     speak=SPEECHES,
@@ -427,7 +427,7 @@ def test_values_that_may_end_anywhere_are_ended_in_time(schema: Any, kinds: Any,
 SOURCE = 'Ada "the\tgreat" Lovelace,\nÉva 😀 Kovács-Nagy: AB-1234 \\ 12.50 €  x'
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     speak=SPEECHES,
     nullable=st.booleans(),

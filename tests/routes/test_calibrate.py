@@ -93,7 +93,7 @@ def test_a_map_is_chosen_by_what_it_loses_on_other_groups() -> None:
     assert slot.map.temperature > 1.0
     assert slot.map.bias[0] == min(slot.map.bias)
     unseen = observe(FORM, "kind", biased(400, seed=1))
-    assert log_losses(slot.map, unseen).mean() < log_losses(Calibration(), unseen).mean() - 0.3
+    assert log_losses(slot.map, unseen).mean() < log_losses(Calibration(), unseen).mean() - 0.15
 
 
 def test_a_calibrated_model_keeps_its_probabilities() -> None:
@@ -216,8 +216,8 @@ def test_thresholds_take_the_first_answer_of_each_group() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.2, 0.1, 0.05])
 def test_sets_hold_the_right_option_as_often_as_promised(alpha: float) -> None:
-    """400 runs: 64 labels to fit on, 36 groups to rank, 50 new ones. Coverage over calibration draws
-    is 1 - alpha to 1 - alpha + 1/37 (Angelopoulos and Bates 2021, theorem D.1)."""
+    """400 runs: 64 labels to fit on, 36 groups to rank, 50 new ones. Coverage, averaged over what
+    is drawn, is 1 - alpha to 1 - alpha + 1/37 (Angelopoulos and Bates 2021, theorem D.1)."""
     runs = 400
     held = []
     for run in range(runs):
