@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes as C
 from collections import deque
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,31 @@ class Unfit(Exception):
     """A library that cannot be used; carries the reason."""
 
 
+class _Log:
+    """The errors that a shared object logged. It is never freed: the object calls `callback`."""
+
+    def __init__(self) -> None:
+        self.errors: deque[str] = deque(maxlen=40)
+        self.callback = _LOG_CALLBACK(self._record)
+
+    def _record(self, level: int, text: bytes, _user: object) -> None:
+        if level == _ERROR_LEVEL:
+            self.errors.append(text.decode("utf-8", "replace").strip())
+
+
+@cache
+def _log_of(_path: Path) -> _Log:
+    """Return the one log of a shared object, however often it is loaded."""
+    return _Log()
+
+
 class Library:
     """A loaded shared object: its typed functions, its parameters, the errors it logged."""
 
     def __init__(self, name: str, path: Path, places: Places) -> None:
         self.name = name
-        self.errors: deque[str] = deque(maxlen=40)
+        log = _log_of(path.resolve())
+        self.errors = log.errors
         self._places = places
         try:
             self._dll = C.CDLL(str(path))
@@ -121,8 +141,7 @@ class Library:
         except (OSError, AttributeError) as error:
             raise Unfit(f"loading {path.name} failed: {error}") from None
         self.tokenize_address = int(C.cast(self._dll.llama_tokenize, C.c_void_p).value or 0)
-        self._keep_alive = _LOG_CALLBACK(self._record)
-        self._dll.llama_log_set(self._keep_alive, None)
+        self._dll.llama_log_set(log.callback, None)
         self._dll.llama_backend_init()
         self._check()
 
@@ -150,10 +169,6 @@ class Library:
         for name, value in values.items():
             fields[name][0].from_buffer(params, self._places[which][name]).value = value
         return params
-
-    def _record(self, level: int, text: bytes, _user: object) -> None:
-        if level == _ERROR_LEVEL:
-            self.errors.append(text.decode("utf-8", "replace").strip())
 
     def _check(self) -> None:
         """Raise Unfit unless every struct is laid out as expected."""

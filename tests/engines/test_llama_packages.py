@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from rung.core.errors import ConfigError, EngineError
 from rung.engines import llama_packages
-from rung.engines.llama_library import CONTEXT, MODEL
+from rung.engines.llama_library import CONTEXT, MODEL, Library
 from rung.engines.llama_packages import Chosen, choose, describe, installed
 
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
@@ -104,3 +105,16 @@ def test_the_package_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNG_LLAMA", "ollama")
     with pytest.raises(ConfigError, match="ollama"):
         installed()
+
+
+def test_a_library_that_is_dropped_leaves_the_log_to_the_one_in_use(tmp_path: Path) -> None:
+    """Both are the same shared object, which must never call a function that was freed."""
+    (file,) = llama_packages._folder("xllamacpp").glob("xllamacpp*.so")  # type: ignore[union-attr]
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF and nothing else")
+    kept = Library("kept", file, llama_packages._WHEEL_PLACES)
+    Library("dropped", file, llama_packages._WHEEL_PLACES)
+    gc.collect()
+    kept.errors.clear()
+    assert not kept.llama_model_load_from_file(str(broken).encode(), kept.model_params())
+    assert kept.errors
