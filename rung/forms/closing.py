@@ -69,7 +69,7 @@ class Closer:
         limit, num_chars = self._draw.max_chars, self._scan.num_chars
         if piece[:1].isspace():
             return self._is_due or num_chars >= limit - min(_RESERVE_CHARS, limit // 4)
-        return num_chars + len(piece.split(b'"')[0]) > limit
+        return num_chars + _num_chars(piece.split(b'"')[0]) > limit
 
     def _before_next_item(self, piece: bytes) -> bytes | None:
         """Return what `piece` holds of an item that is the last one; None while lists go on."""
@@ -103,6 +103,16 @@ class Closer:
         if nested and not self._draw.json_schema:
             return [b"]"]  # where an item is due, the model writes it
         return [*follow, *_WAYS_OUT]
+
+
+def goes_on(piece: bytes) -> bool:
+    """Return whether a token goes on with the word before it; other scripts count as letters."""
+    return piece[:1].isalnum() or piece[:1] >= b"\x80"
+
+
+def _num_chars(piece: bytes) -> int:
+    """Return how many characters begin in `piece`, which may hold parts of some."""
+    return sum(byte & 0xC0 != 0x80 for byte in piece)
 
 
 def _loops(tokens: Sequence[int]) -> bool:

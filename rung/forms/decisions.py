@@ -80,8 +80,12 @@ def decide(
 
 
 def calibrated(odds: Floats, calibration: Calibration) -> Floats:
-    """Return calibrated log-odds from log-odds to the best option, up to a common constant."""
-    shifted = np.maximum(odds - odds.max(), FLOOR) + np.asarray(calibration.bias or 0.0)
+    """Return calibrated log-odds in nats, up to a constant common to the options of a decision.
+
+    `odds` are log-probabilities or log-odds, of shape (..., options).
+    """
+    best = odds.max(axis=-1, keepdims=True)
+    shifted = np.maximum(odds - best, FLOOR) + np.asarray(calibration.bias or 0.0)
     result: Floats = shifted / calibration.temperature
     return result
 

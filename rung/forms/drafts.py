@@ -16,11 +16,11 @@ _LONGEST_ESCAPE = 12
 """Characters of a surrogate pair written as two escapes."""
 
 
-def readings(slot: Value, text: str, cut: bool) -> list[Any]:
+def readings(slot: Value, text: str, *, cut: bool = False, broken: bool = False) -> list[Any]:
     """Return what a generated literal may stand for, best first; nothing when it is no literal.
 
-    Text is also offered tidied, a list without repeats; text cut by the token limit ends at its
-    last whole word.
+    Text is also offered tidied, a list without repeats. Text that was `cut` by the token limit, or
+    `broken` off because it was full, ends at its last whole word.
     """
     text = text.strip()
     if cut:
@@ -31,7 +31,7 @@ def readings(slot: Value, text: str, cut: bool) -> list[Any]:
     except ValueError:
         return []
     if isinstance(value, str) and slot.kind == "text":
-        tidied = value.strip() if slot.extractive else _tidy(value, slot.max_chars)
+        tidied = value.strip() if slot.extractive else _tidy(value, broken)
         return [tidied, value]
     if isinstance(value, list):
         return [value, list({json.dumps(item): item for item in value}.values())]
@@ -50,8 +50,7 @@ def _closed(text: str) -> str | None:
     return None
 
 
-def _tidy(value: str, max_chars: int) -> str:
-    """Collapse white space; where the limit cut a word, end at the word before."""
-    full = bool(max_chars) and len(value) >= max_chars
+def _tidy(value: str, broken: bool) -> str:
+    """Collapse white space; where a word was broken off, end at the word before."""
     value = " ".join(value.split())
-    return value.rsplit(" ", 1)[0] if full and " " in value else value
+    return value.rsplit(" ", 1)[0] if broken and " " in value else value

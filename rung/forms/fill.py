@@ -49,8 +49,9 @@ class Filling:
     """Fitted on labels, by slot path; see `decisions.py`."""
     parallel: bool = False
     """Fill the scalar slots side by side, each without sight of the others; then the rest."""
-    scoring: Scoring = "trie"
-    """How options are weighed; see `weigh.py`."""
+    scoring: Scoring = "quick"
+    """How options are weighed; see `weigh.py`. Where more than the likeliest option counts (priors,
+    a calibration, drawing), `quick` is `trie`."""
     asking: Asking = "auto"
     """Whether a server is asked slot by slot or once; `auto` goes by what its requests take."""
     forcing: bool = True
@@ -161,7 +162,7 @@ def _fill_one(
     form: Form, model: TokenModel, request: Request, how: Filling, source: str, room: Room
 ) -> Work[Filled]:
     opened = model.open(request)
-    pen = TokenPen.open(model, opened, how.scoring, forcing=how.forcing, room=room)
+    pen = TokenPen.open(model, opened, _scoring(how), forcing=how.forcing, room=room)
     return (yield from _fill(form, pen, how, source))
 
 
@@ -329,13 +330,19 @@ def content_free_priors(
     if not engine.capabilities.choice_logprobs:
         raise EngineError(f"{engine.model} reports no probabilities of choices")
     blanks = {path: None for path in _blank_paths(form.root)}
-    plain = replace(how, known=blanks, priors={}, calibration={}, retries=0)
+    scoring = "trie" if how.scoring == "quick" else how.scoring
+    plain = replace(how, known=blanks, priors={}, calibration={}, retries=0, scoring=scoring)
     filled = fill(form, engine, messages, plain)
     return {
         slot.path: filled.decisions[slot.path].scores
         for slot in form.choices()
         if slot.path in filled.decisions
     }
+
+
+def _scoring(how: Filling) -> Scoring:
+    all_count = how.priors or how.calibration or how.temperature > 0
+    return "trie" if how.scoring == "quick" and all_count else how.scoring
 
 
 def _blank_paths(node: Node) -> list[str]:

@@ -27,7 +27,7 @@ order, shape (vocab,); returns a natural-log score for each path."""
 _PROMISING = math.log(0.05)
 
 
-def share_paths(paths: Sequence[Path], root: Logits, *, tolerance: float = 1e-3) -> Expansion:
+def share_paths(paths: Sequence[Path], root: Logits, *, tolerance: float) -> Expansion:
     """Return the natural log-probability of each path, restricted to the paths; they sum to one.
 
     `root` are the logits before any option, shape (vocab,). Options less than `tolerance` times as

@@ -56,10 +56,13 @@ class Draw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A drawn literal, `opening` included; `cut` when it ended for want of tokens."""
+    """A drawn literal, `opening` included."""
 
     text: str
     cut: bool = False
+    """It ended for want of tokens."""
+    broken: bool = False
+    """It ended because it was full, and perhaps inside a word."""
 
 
 class Pen(Protocol):

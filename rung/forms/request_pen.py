@@ -104,7 +104,8 @@ class RequestPen:
         literal = said[: scan.end].decode("utf-8", "ignore")
         self.text += literal
         cut = completion.finish_reason == "length" and scan.end is None
-        return Drawn(text=draw.opening + literal, cut=cut)
+        full = bool(draw.max_chars) and scan.num_chars >= draw.max_chars
+        return Drawn(text=draw.opening + literal, cut=cut, broken=full)
 
     def _held(self) -> str:
         """Return the end of the text that the next request's answer repeats."""

@@ -14,7 +14,7 @@ from copy import copy
 import numpy as np
 
 from rung.engines.sampling import Logits, lark_grammar, pick, regex_grammar
-from rung.forms.closing import Closer
+from rung.forms.closing import Closer, goes_on
 from rung.forms.drive import Work
 from rung.forms.literals import quote
 from rung.forms.pen import Draw, Drawn
@@ -44,6 +44,8 @@ class _Drawing:
         self._data = b""
         self._is_ours = False
         """Whether the code chose the last token."""
+        self._is_broken = False
+        """Whether it did so where the model went on with a word."""
 
     def _lead(self) -> str:
         """Return the bytes left by healing as text; half a character is tokenized as it is."""
@@ -87,6 +89,8 @@ class _Drawing:
         token = pick(row, self._matcher, self._draw.temperature, self._random)
         out = self._closer.instead(token, self._matcher)
         self._is_ours = out != token
+        if self._is_ours and self._draw.max_chars:
+            self._is_broken = goes_on(self._line.grammars.bytes_of([token]))
         return out
 
     def _ends_unasked(self, token: int, row: Logits) -> bool:
@@ -169,7 +173,7 @@ class _Drawing:
         literal = data[:end].decode("utf-8", "ignore")
         self._line.ahead = data[end:]
         self._line.text += literal
-        return Drawn(text=self._draw.opening + literal, cut=cut)
+        return Drawn(text=self._draw.opening + literal, cut=cut, broken=self._is_broken)
 
 
 def _grammar(draw: Draw, lead: str, after: Sequence[str]) -> str:

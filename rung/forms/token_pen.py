@@ -19,7 +19,7 @@ from rung.forms.weigh import RULED_OUT, Scoring, adopt, forget, weigh
 class TokenPen:
     """Writes on one line of a token model; satisfies `Pen`."""
 
-    def __init__(self, line: TokenLine, scoring: Scoring = "trie") -> None:
+    def __init__(self, line: TokenLine, scoring: Scoring = "quick") -> None:
         self._line = line
         self._scoring = scoring
 
@@ -28,7 +28,7 @@ class TokenPen:
         cls,
         model: TokenModel,
         opened: Opened,
-        scoring: Scoring = "trie",
+        scoring: Scoring = "quick",
         *,
         forcing: bool = True,
         room: Room | None = None,

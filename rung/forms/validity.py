@@ -19,12 +19,12 @@ from typing import Any
 from jsonschema.exceptions import UnknownType, ValidationError
 
 from rung.forms.dialects import draft_of, limited, validator_of
-from rung.forms.form import Form, Value
+from rung.forms.form import Form
 from rung.forms.keywords import Unjudged
 
 __all__ = [
     "MAX_JSON_DEPTH", "Violation", "draft_of", "json_depth", "malformed", "passes",
-    "slot_violation", "validator_of", "violation", "violations",
+    "validator_of", "violation", "violations",
 ]  # fmt: skip
 
 MAX_JSON_DEPTH = 100
@@ -73,11 +73,6 @@ def passes(validator: Any, value: Any) -> bool:
 def violation(output: Any, form: Form) -> str:
     """Return the rule of the schema that `output` breaks, or an empty string."""
     return _first(violations(output, form.schema))
-
-
-def slot_violation(value: Any, slot: Value, form: Form) -> str:
-    """Return the rule of its own schema that a slot's value breaks, or an empty string."""
-    return _first(violations(value, slot.schema))
 
 
 def malformed(schema: Any) -> Violation | None:

@@ -307,7 +307,7 @@ class Walk:
             drawn = yield from self.pen.draw(self._draw_of(slot, attempt, raw), after)
             problem = ""
             said = json_text(drawn.text.strip()) if raw else drawn.text
-            for value in readings(slot, said, drawn.cut):
+            for value in readings(slot, said, cut=drawn.cut, broken=drawn.broken):
                 problem = self._problem(value, slot)
                 if not problem:
                     self.repaired |= attempt > 0 or drawn.cut

@@ -20,9 +20,13 @@ from rung.forms import paths as trie
 from rung.forms.drive import Work
 from rung.forms.token_line import TokenLine
 
-Scoring = Literal["trie", "likelihood", "normalised"]
-"""`trie`: renormalised at each branching over the branches that lead to an option. `likelihood`:
-the whole option under the unrestricted model. `normalised`: that, by its number of tokens."""
+Scoring = Literal["quick", "trie", "likelihood", "normalised"]
+"""`trie`: renormalised at each branching over the branches that lead to an option. `quick`: that,
+but branches that cannot lead to an option a tenth as likely as the best share their probability
+evenly, unseen; the winner and its probability are the same. `likelihood`: the whole option under
+the unrestricted model. `normalised`: that, by its number of tokens."""
+_TOLERANCE = {"quick": 0.1, "trie": 1e-3}
+"""How likely, relative to the best option, a branch must be to be walked."""
 RULED_OUT = -100.0
 """Log-probability of an option that was not walked."""
 _WORD = re.compile(r"[a-zA-Z0-9]")
@@ -72,7 +76,7 @@ def weigh(
     paths = trie.cut_paths(
         tails, options, shared, ends, lambda token: len(line.grammars.bytes_of([token])), end
     )
-    if scoring == "trie":
+    if scoring in _TOLERANCE:
         paths = trie.apart(paths, options)
     unique = list(dict.fromkeys(zip(paths, options, strict=True)))
     found = Weighed(
@@ -132,8 +136,10 @@ def _open_branches(line: TokenLine, found: Weighed, root: Logits) -> Work[None]:
 def _walk(line: TokenLine, found: Weighed, root: Logits, scoring: Scoring) -> Work[None]:
     kept = [i for i, path in enumerate(found.paths) if len(path) == 1 or path[:-1] in found.owners]
     paths = [found.paths[i] for i in kept]
-    score = trie.share_paths if scoring == "trie" else trie.likelihoods
-    walk = score(paths, root)
+    if scoring in _TOLERANCE:
+        walk = trie.share_paths(paths, root, tolerance=_TOLERANCE[scoring])
+    else:
+        walk = trie.likelihoods(paths, root)
     try:
         nodes = next(walk)
         while True:

@@ -10,11 +10,12 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.forms.decisions import FLOOR, Calibration, decide
+from rung.forms.decisions import FLOOR, Calibration, calibrated, decide
 
 LOG = math.log
 OPTIONS = ("a", None, 3)
@@ -42,6 +43,17 @@ def test_the_bias_comes_before_the_temperature() -> None:
         [LOG(0.5), LOG(0.5)], options=("a", "b"), temperature=2.0, bias=(LOG(9.0), 0.0)
     )
     assert decision.p == pytest.approx(0.75)
+
+
+def test_a_map_takes_many_decisions_at_once() -> None:
+    odds = np.random.default_rng(0).normal(scale=9.0, size=(2, 5, 3))
+    for given_ in ({}, {"temperature": 1.7}, {"temperature": 0.6, "bias": (0.1, -0.4, 0.0)}):
+        found = Calibration(**given_)
+        rows = calibrated(odds, found)
+        assert rows.shape == odds.shape
+        for place in np.ndindex(2, 5):
+            assert rows[place].tolist() == calibrated(odds[place], found).tolist()
+    assert calibrated(np.zeros((0, 3)), Calibration()).shape == (0, 3)
 
 
 def test_a_map_comes_after_the_prior() -> None:

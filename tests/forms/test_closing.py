@@ -53,6 +53,10 @@ def text_of(limit: int, said: str, **rules: Any) -> str:
         (10, '"AB-1234"', "AB-1234"),
         (7, '"AB-1234"', "AB-1234"),
         (12, '"Ada B"', "Ada B"),
+        (5, '"Ada B"', "Ada B"),
+        (12, '"Müller-Lüdenscheidt"', "Müller-Lüden"),
+        (8, '"éé éé éé"', "éé éé éé"),
+        (10, '"ação ação"', "ação ação"),
         (20, '"Refund of orders"', "Refund of orders"),
         (40, '"I was charged twice, for one order"', "I was charged twice, for one order"),
         # in the last quarter, at most twelve characters, no word begins that might be cut
