@@ -22,14 +22,15 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 _OPTIONS = (
-    *("--max-model-len", "2048", "--max-num-seqs", "8", "--enforce-eager", "--dtype", "bfloat16"),
+    *("--max-model-len", "2048", "--max-num-seqs", "8", "--block-size", "32"),
+    *("--enforce-eager", "--no-async-scheduling"),
     *("--enable-prefix-caching", "--enable-prompt-tokens-details", "--host", "127.0.0.1"),
     *("--served-model-name", SERVED),
 )
 
 
 @contextmanager
-def vllm(program: str, folder: Path, log: Path, *, timeout_s: float = 150.0) -> Iterator[str]:
+def vllm(program: str, folder: Path, log: Path, *, timeout_s: float = 300.0) -> Iterator[str]:
     """Yield the base URL. `program` is a Python that can import vllm, or the vllm executable."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -7,13 +7,24 @@ in its `Capabilities`; it never ignores one silently. Retries of content belong 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from rung.core.records import Message, Usage
+from rung.core.records import Message, ToolCall, Usage
 
 Thinking = Literal["default", "off", "on"]
 FinishReason = Literal["stop", "length", "choice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOffer:
+    """A tool that the model may call."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    """JSON Schema (object) of its arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class Request:
     """The answer matches this regular expression whole."""
     schema: dict[str, Any] | None = None
     """The answer is JSON valid against this schema (the engine's own structured-output mode)."""
+    tools: tuple[ToolOffer, ...] = ()
+    """The model may call these instead of answering; only for engines that declare `tool_calls`."""
     stop: tuple[str, ...] = ()
     """The answer ends before the first of these strings."""
     max_tokens: int = 256
@@ -72,6 +85,8 @@ class Completion:
     choice_mass: float = 0.0
     """Probability the unrestricted model gave to beginning any choice; 0 when unknown."""
     logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Calls of the offered tools, in order, by the names they were offered under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +104,8 @@ class Capabilities:
     thinking: bool = False
     """The model's chat template has a native thinking switch."""
     adapters: bool = False
+    tool_calls: bool = False
+    """Tools can be offered, and calls of them come back apart from the text."""
     tokens: bool = False
     """Also a `TokenModel` (`steps.py`): forms are filled token by token, in this process."""
     round_trips: bool = False

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rung.core.errors import EngineError
@@ -26,6 +28,17 @@ _THOUGHT = ("<think>", "</think>")
 
 def _raise(message: str) -> None:
     raise TemplateError(message)
+
+
+class _Generation(Extension):
+    """Reads `{% generation %}…{% endgeneration %}`, which marks the tokens to train on, as text."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """Return what stands between the marks."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def control_pattern(tokens: Iterable[str]) -> re.Pattern[str]:
@@ -52,7 +65,9 @@ class ChatTemplate:
         self, source: str, *, bos: str = "", eos: str = "", control: Iterable[str] = ()
     ) -> None:
         environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.loopcontrols", _Generation],
         )
         environment.globals["raise_exception"] = _raise
         self.thinking = "enable_thinking" in source

@@ -52,10 +52,15 @@ class Dialect:
     echoes_prefix: bool = False
     """The answer begins with the forced start (llama.cpp from 2026 on; never before it)."""
     choices: ChoiceStyle = "enum_schema"
+    choice_tokens: int = 0
+    """How many tokens a choice is asked with at first; 0 where it is asked in full at once."""
     schemas: tuple[SchemaStyle, ...] = ("response_format",)
     """Ways to enforce a JSON Schema, the preferred one first."""
     schema_fields: Mapping[str, Any] | None = None
     """Body fields sent along with any schema."""
+    tools: bool = True
+    """Takes tools and gives calls of them back; a server that was started without a parser for its
+    model's calls refuses, or writes them as text."""
     max_top: int = 20
     """How many alternatives of a token to ask for where choices are scored."""
     max_tokens_field: str = "max_tokens"
@@ -121,6 +126,7 @@ def consistent(dialect: Dialect) -> Dialect:
             choices=choices,
             choice_logprobs=can.choice_logprobs and can.logprobs and choices,
             thinking=can.thinking and dialect.switch is not None,
+            tool_calls=dialect.tools,
             conflicts=tuple(conflicts),
         ),
     )
@@ -139,6 +145,7 @@ _LOCAL = Capabilities(
     logprobs=True,
     round_trips=True,
 )
+_CHOICE_TOKENS = 4
 _HOSTED = Capabilities(choices=True, schema=True)
 
 _ROWS = (
@@ -150,6 +157,7 @@ _ROWS = (
         capabilities=_HOSTED,
         prefix_needs_quiet=True,
         schemas=("output_config",),
+        tools=False,
         samples=False,
         thinks=True,
         thinking_tokens=THINKING_TOKENS,
@@ -193,6 +201,7 @@ _ROWS = (
         capabilities=replace(_LOCAL, adapters=True),
         prefix="continue",
         choices="structured",
+        choice_tokens=_CHOICE_TOKENS,
         switch=TEMPLATE,
     ),
     Dialect(
@@ -200,13 +209,16 @@ _ROWS = (
         capabilities=replace(_LOCAL, adapters=True),
         prefix="continue",
         choices="guided",
+        choice_tokens=_CHOICE_TOKENS,
         switch=TEMPLATE,
     ),
     Dialect(
         server="sglang",
         capabilities=_LOCAL,
+        tools=False,
         prefix="continue",
         choices="regex",
+        choice_tokens=_CHOICE_TOKENS,
         switch=TEMPLATE,
     ),
     # it refuses to continue an answer that its template would start by thinking; log-probabilities
@@ -218,6 +230,7 @@ _ROWS = (
         prefix_needs_quiet=True,
         echoes_prefix=True,
         choices="grammar",
+        choice_tokens=_CHOICE_TOKENS,
         max_top=200,
         switch=TEMPLATE,
     ),

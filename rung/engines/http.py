@@ -16,7 +16,7 @@ import json
 import threading
 import weakref
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from rung.core.clock import monotonic_ms
@@ -26,17 +26,18 @@ from rung.engines.anthropic_answer import parse_message
 from rung.engines.anthropic_request import messages_body
 from rung.engines.base import Completion, Request
 from rung.engines.detection import detect
-from rung.engines.dialects import DIALECTS, TEMPLATE, Dialect, PrefixStyle, consistent
+from rung.engines.dialects import DIALECTS, Dialect
 from rung.engines.endpoints import Endpoint, endpoint_of
-from rung.engines.hosted import dialect_of, host_of
+from rung.engines.hosted import dialect_of
 from rung.engines.http_client import RANDOM, HttpClient, Reply, Sleep
+from rung.engines.http_dialect import corrected, kind_of
 from rung.engines.loop_thread import LoopThread
 from rung.engines.openai_answer import parse_answer, to_completion
 from rung.engines.openai_request import request_body
 from rung.engines.refusals import find_refusal, without
-from rung.engines.remembered import recall, remember
+from rung.engines.remembered import remember
 from rung.engines.retry import Jitter
-from rung.engines.support import ABILITIES, check_request
+from rung.engines.support import check_request
 
 _detected: dict[str, Dialect] = {}
 _detecting = threading.Lock()
@@ -60,13 +61,13 @@ class HttpEngine:
         self.model = endpoint.name or f"http:{endpoint.model}@{endpoint.base_url}"
         self._loop = LoopThread()
         weakref.finalize(self, self._loop.close)
-        kind = _kind(endpoint)
+        kind = kind_of(endpoint)
         wire = DIALECTS[kind].wire if kind else "openai"
         self._client = HttpClient(endpoint, wire, self._loop, sleep=sleep, jitter=jitter)
         self._dropping = threading.Lock()
         try:
             found = dialect_of(kind, endpoint.model, endpoint.base_url) if kind else self._found()
-            self._dialect = _corrected(found, endpoint)
+            self._dialect = corrected(found, endpoint)
         except BaseException:
             self.close()
             raise
@@ -79,9 +80,32 @@ class HttpEngine:
         return cls(endpoint_of(name))
 
     def complete(self, request: Request) -> Completion:
-        """Answer one request within its `timeout_s`, retries included. Raises EngineError."""
+        """Answer one request within its `timeout_s`, retries included. Raises EngineError.
+
+        Choices that few tokens did not tell apart are asked for again in full.
+        """
         dialect = self._dialect
         check_request(request, dialect.capabilities, self.model)
+        first = self._ask(request, dialect)
+        if not request.choices or first.finish_reason != "length":
+            return first
+        left_s = max(request.timeout_s - first.latency_ms / 1000, 0.001)
+        whole = self._ask(replace(request, timeout_s=left_s), replace(dialect, choice_tokens=0))
+        return replace(
+            whole,
+            usage=first.usage + whole.usage,
+            latency_ms=first.latency_ms + whole.latency_ms,
+        )
+
+    def list_models(self) -> list[str]:
+        """Return the names of the server's models; empty when it does not tell."""
+        return self._loop.run(self._client.models())
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        self._loop.close()
+
+    def _ask(self, request: Request, dialect: Dialect) -> Completion:
         start = monotonic_ms()
         path, body = self._body(request, dialect)
         reply = self._loop.run(self._client.ask(path, body, request.timeout_s))
@@ -102,14 +126,6 @@ class HttpEngine:
                 f"asking {self.endpoint.label}: {error.message}", self._client.key()
             )
             raise EngineError(message, hint=error.hint, of_input=error.of_input) from None
-
-    def list_models(self) -> list[str]:
-        """Return the names of the server's models; empty when it does not tell."""
-        return self._loop.run(self._client.models())
-
-    def close(self) -> None:
-        """Close the connections and end the thread."""
-        self._loop.close()
 
     def _body(self, request: Request, dialect: Dialect) -> tuple[str, dict[str, Any]]:
         build = messages_body if dialect.wire == "anthropic" else request_body
@@ -161,44 +177,3 @@ class HttpEngine:
         if first.server == "vllm":
             return detect(models, version=await self._client.look_for_json(root + "/version"))
         return first
-
-
-def _kind(endpoint: Endpoint) -> str:
-    """Return the kind of server that the settings or the address tell; empty when neither does."""
-    if endpoint.server != "auto":
-        return endpoint.server
-    host = host_of(endpoint.base_url)
-    return host.server if host else ""
-
-
-def _corrected(dialect: Dialect, endpoint: Endpoint) -> Dialect:
-    """Apply what engines.toml says about this deployment, else what the model refused before."""
-    said = {
-        "prefix": endpoint.prefix or None,
-        "schema": endpoint.schema,
-        "choices": endpoint.schema,
-        "logprobs": endpoint.logprobs,
-        "thinking": endpoint.thinking,
-    }
-    for name in sorted(recall(endpoint.base_url, endpoint.model)):
-        if name in ABILITIES and said.get(name) is None:
-            dialect = without(dialect, name)
-    can = dialect.capabilities
-    scored = can.choice_logprobs if endpoint.logprobs is None else endpoint.logprobs
-    return consistent(
-        replace(
-            dialect,
-            prefix=cast(PrefixStyle, endpoint.prefix or dialect.prefix),
-            schemas=dialect.schemas or (("response_format",) if endpoint.schema else ()),
-            max_tokens_field=endpoint.max_tokens_field or dialect.max_tokens_field,
-            switch=dialect.switch or (TEMPLATE if endpoint.thinking else None),
-            capabilities=replace(
-                can,
-                schema=can.schema if endpoint.schema is None else endpoint.schema,
-                logprobs=can.logprobs if endpoint.logprobs is None else endpoint.logprobs,
-                choice_logprobs=scored,
-                thinking=can.thinking if endpoint.thinking is None else endpoint.thinking,
-                context_tokens=endpoint.context_tokens or can.context_tokens,
-            ),
-        )
-    )

@@ -11,18 +11,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from rung.core.errors import EngineError
-from rung.core.records import Usage
+from rung.core.records import ToolCall, Usage
 from rung.engines.base import Completion, FinishReason, Request, TokenLogprob
 from rung.engines.dialects import Dialect
+from rung.engines.openai_choice import choice_logprobs, meant
+from rung.engines.openai_tools import read_tool_calls
 
 _BYTES_PER_TOKEN = 4
-_NEGLIGIBLE = math.log(1e-4)
 _IMPOSSIBLE = -9999.0
 _CHOICE_LEAD = re.compile(r'\s*\{\s*"choice"\s*:\s*"')
 
@@ -35,6 +35,7 @@ class Answer:
     finish_reason: str
     usage: Usage
     logprobs: tuple[TokenLogprob, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 def parse_answer(data: Any, request: Request) -> Answer:
@@ -61,13 +62,17 @@ def parse_answer(data: Any, request: Request) -> Answer:
         finish_reason=reason,
         usage=_usage(data, request, text),
         logprobs=_logprobs(first.get("logprobs")),
+        tool_calls=read_tool_calls(message, request) if isinstance(message, dict) else (),
     )
 
 
 def to_completion(
     answer: Answer, request: Request, dialect: Dialect, *, latency_ms: float
 ) -> Completion:
-    """Return the completion of a decoded answer. Raises EngineError on a choice not allowed."""
+    """Return the completion of a decoded answer. Raises EngineError on a choice not allowed.
+
+    Few tokens that leave a choice open have the finish reason `length`: to be asked again in full.
+    """
     if dialect.echoes_prefix and request.messages:
         answer = replace(answer, text=answer.text.removeprefix(request.prefix))
     if request.choices:
@@ -81,54 +86,8 @@ def to_completion(
         finish_reason=reason,
         latency_ms=latency_ms,
         logprobs=answer.logprobs if request.top_logprobs else (),
+        tool_calls=answer.tool_calls,
     )
-
-
-def choice_logprobs(
-    tokens: Sequence[TokenLogprob], start: int, choices: Sequence[str]
-) -> tuple[float, ...]:
-    """Return the log-probability of each choice, read along the tokens of the one that was written.
-
-    `start` is the character offset of the choice in the joined tokens. At each token the choices
-    still possible part by the longest reported token they go on with. Those that leave together
-    share what their token had; one that goes on with none is given the lowest reported value. Empty
-    where that is not negligible (10^-4 of the best), or where the tokens do not tell all apart.
-    """
-    if any(longer.startswith(short) for short, longer in pairwise(sorted(choices))):
-        return ()
-    written = "".join(token.token for token in tokens)
-    left = [written[:start] + choice for choice in choices]
-    found: dict[str, float] = {}
-    unseen: dict[str, float] = {}
-    at, path = 0, 0.0
-    for token in tokens:
-        if len(left) <= 1:
-            break
-        if at + len(token.token) > start:
-            table = {token.token: token.logprob} | dict(token.top)
-            ways = _parted(left, at, table)
-            left = ways.pop(token.token, [])
-            unseen |= dict.fromkeys(ways.pop("", ()), path + min(table.values()))
-            for name, gone in ways.items():
-                found |= dict.fromkeys(gone, path + table[name] - math.log(len(gone)))
-            path += table[token.token]
-        at += len(token.token)
-    if len(left) != 1:
-        return ()
-    found[left[0]] = path
-    if unseen and max(unseen.values()) > max(found.values()) + _NEGLIGIBLE:
-        return ()
-    scores = found | unseen
-    return tuple(scores[written[:start] + choice] for choice in choices)
-
-
-def _parted(texts: Sequence[str], at: int, table: Mapping[str, float]) -> dict[str, list[str]]:
-    """Group texts by the longest token of `table` they go on with from `at`; "" where by none."""
-    ways: dict[str, list[str]] = {}
-    for text in texts:
-        names = [name for name in table if name and text.startswith(name, at)]
-        ways.setdefault(max(names, key=len, default=""), []).append(text)
-    return ways
 
 
 def _choice(answer: Answer, request: Request, dialect: Dialect, latency_ms: float) -> Completion:
@@ -137,8 +96,13 @@ def _choice(answer: Answer, request: Request, dialect: Dialect, latency_ms: floa
         lead = _CHOICE_LEAD.match(text)
         start = lead.end() if lead else 0
         text = _wrapped_choice(text)
-    text = text if text in request.choices else text.strip()
-    if text not in request.choices:
+    cut = answer.finish_reason == "length"
+    found = meant(text, request.choices, cut=cut)
+    if cut and len(found) > 1 and dialect.choice_tokens:
+        return Completion(
+            text=text, usage=answer.usage, finish_reason="length", latency_ms=latency_ms
+        )
+    if not found or (cut and len(found) > 1):
         raise EngineError(
             f"the server answered {_short(answer.text)}, none of the {len(request.choices)}"
             f" allowed choices (finish_reason {answer.finish_reason})",
@@ -146,7 +110,7 @@ def _choice(answer: Answer, request: Request, dialect: Dialect, latency_ms: floa
         )
     scores = choice_logprobs(answer.logprobs, start, request.choices)
     return Completion(
-        text=text,
+        text=found[0],
         usage=answer.usage,
         finish_reason="choice",
         latency_ms=latency_ms,

@@ -15,6 +15,8 @@ from rung.core.errors import EngineError
 from rung.engines import gbnf
 from rung.engines.base import Request
 from rung.engines.dialects import Dialect, may_think, thinking_fields
+from rung.engines.openai_choice import decisive_bytes
+from rung.engines.openai_tools import tool_fields, wire_message
 from rung.engines.schema_subset import is_strict
 
 _MAX_STOPS = 4
@@ -33,7 +35,7 @@ def request_body(request: Request, dialect: Dialect, model: str) -> tuple[str, d
     if request.stop and dialect.stops:
         body["stop"] = list(request.stop[:_MAX_STOPS])
     body |= _logprob_fields(request, dialect)
-    body |= _constraint(request, dialect)
+    body |= _constraint(request, dialect) | tool_fields(request)
     if request.prompt:
         return "/completions", body | {"prompt": request.prompt + request.prefix}
     body |= _template_fields(request, dialect)
@@ -41,9 +43,7 @@ def request_body(request: Request, dialect: Dialect, model: str) -> tuple[str, d
 
 
 def _messages(request: Request, dialect: Dialect) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = [
-        {"role": message.role, "content": message.content} for message in request.messages
-    ]
+    messages = [wire_message(message) for message in request.messages]
     if request.prefix:
         last: dict[str, Any] = {"role": "assistant", "content": request.prefix}
         if dialect.prefix in ("prefix", "partial"):
@@ -61,7 +61,9 @@ def _template_fields(request: Request, dialect: Dialect) -> dict[str, Any]:
 
 def token_limit(request: Request, dialect: Dialect) -> int:
     """Return the token limit: enough for the longest choice, whose end the server decides, and for
-    the thinking that a provider counts into it."""
+    the thinking that a provider counts into it; or as few as mostly tell the choices apart."""
+    if request.choices and dialect.choice_tokens and not may_think(request, dialect):
+        return min(dialect.choice_tokens, decisive_bytes(request.choices))
     longest = max((len(choice.encode()) for choice in request.choices), default=0)
     limit = max(request.max_tokens, 16 + longest) if request.choices else request.max_tokens
     return limit + (dialect.thinking_tokens if may_think(request, dialect) else 0)

@@ -37,6 +37,7 @@ _WORDS = {
     "logprobs": r"log_?probs",
     "thinking": r"thinking|reasoning|chat_template_kwargs",
     "adapters": r"lora|adapter",
+    "tool_calls": r"tool.?(choice|call|use)|tools\b|function.?call",
 }
 _REFUSED = re.compile(
     r"not (be )?(supported|allowed|permitted|available|enabled|accepted)|(not|n't) support"
@@ -85,6 +86,8 @@ def without(dialect: Dialect, capability: str) -> Dialect:
         return consistent(replace(dialect, prefix="none"))
     if capability == "thinking":
         return consistent(replace(dialect, switch=None))
+    if capability == "tool_calls":
+        return consistent(replace(dialect, tools=False))
     if capability == "choices" and dialect.choices == "enum_schema":
         capability = "schema"
     gone: dict[str, Any] = {capability: False}

@@ -18,6 +18,7 @@ ABILITIES = {
     "logprobs": "report log-probabilities",
     "thinking": "switch native thinking on or off",
     "adapters": "load adapters",
+    "tool_calls": "call tools",
 }
 """What each capability that a request may ask for lets an engine do, for messages."""
 
@@ -60,6 +61,7 @@ def asked_for(request: Request) -> tuple[str, ...]:
         "logprobs": request.top_logprobs > 0,
         "thinking": request.thinking != "default",
         "adapters": bool(request.adapter),
+        "tool_calls": bool(request.tools),
     }
     return tuple(name for name in ABILITIES if used[name])
 

@@ -14,9 +14,12 @@ from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.sampling import Grammars
 from rung.engines.transformers_branches import TransformersBranches
+from rung.engines.transformers_check import check_cache
 from rung.engines.transformers_files import load
 from rung.engines.transformers_model import TorchModel, has_gpu
 from rung.engines.transformers_vocabulary import TransformersVocabulary
+
+_TEXT = "The second invoice, for 49.90, was sent on Monday."
 
 
 class TransformersEngine(InProcessEngine):
@@ -29,8 +32,12 @@ class TransformersEngine(InProcessEngine):
         num_vocab = loaded.get_output_embeddings().weight.shape[0]
         vocabulary = TransformersVocabulary(tokenizer, num_tokens=num_vocab, ends=_ends(loaded))
         trained = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
+        torch_model = TorchModel(loaded, threads=threads or num_threads())
+        check_cache(
+            torch_model, [*vocabulary.first, *vocabulary.tokenize(_TEXT, special=False)], model
+        )
         branches = TransformersBranches(
-            TorchModel(loaded, threads=threads or num_threads()),
+            torch_model,
             context_tokens=min(context_tokens, trained or context_tokens),
             num_vocab=num_vocab,
         )

@@ -64,6 +64,11 @@ def _source(path: Path) -> tuple[Path, dict[str, str]]:
         pickled = next((file.name for kind in _PICKLES for file in path.glob(kind)), "")
         reason = f"only {pickled}, a pickle that could run code" if pickled else "no weights"
         raise EngineError(f"{path} has {reason}", hint="save the model as safetensors")
+    if not (path / "tokenizer.json").is_file():
+        raise EngineError(
+            f"{path} has no tokenizer.json",
+            hint="save the tokenizer of the model with it: tokenizer.save_pretrained(folder)",
+        )
     return path, {}
 
 

@@ -77,6 +77,8 @@ class TorchModel:
         accepted = inspect.signature(model.forward).parameters
         self._cache = "cache" if "cache" in accepted else "past_key_values"
         self._can_skip_logits = "logits_to_keep" in accepted
+        self.is_exact = bool(model.dtype == torch.float32)
+        """Whether sums in another order change the logits by rounding errors only."""
 
     def close(self) -> None:
         """Free the model."""
@@ -102,6 +104,8 @@ class TorchModel:
                 logits: Logits = answer.logits.float().cpu().numpy()
         except RuntimeError as error:
             raise EngineError(f"torch could not evaluate a batch: {error}") from None
+        if not any(layer.new for layer in cache.layers):
+            raise EngineError("the model keeps no keys and values")
         places = {at: i for i, at in enumerate(wanted)}
         return [
             (

@@ -39,6 +39,19 @@ def test_a_template_may_use_the_model_s_first_and_last_token() -> None:
     assert ChatTemplate(source, bos="<s>", eos="</s>").render(TURNS) == "<s>Sort tickets.</s>"
 
 
+def test_marks_of_what_to_train_on_leave_no_trace() -> None:
+    said = "{{ '<|im_start|>' + message['role'] + '\n' }}{{ message['content'] }}<|im_end|>\n"
+    source = (
+        "{%- for message in messages -%}{%- if message['role'] == 'assistant' -%}"
+        "{% generation %}" + said + "{% endgeneration %}{% else %}" + said + "{% endif %}"
+        "{%- endfor -%}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    turns = (*TURNS, Message(role="assistant", content="done"))
+    unmarked = source.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+    assert ChatTemplate(source).render(turns) == ChatTemplate(unmarked).render(turns)
+    assert "assistant\ndone<|im_end|>" in ChatTemplate(source).render(turns)
+
+
 def test_the_thinking_switch_is_read_off_the_template() -> None:
     plain, thinking = ChatTemplate(CHATML), ChatTemplate(THINKING)
     assert (plain.thinking, thinking.thinking) == (False, True)

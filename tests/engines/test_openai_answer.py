@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
-from rung.engines.base import Request, TokenLogprob
+from rung.engines.base import Request
 from rung.engines.dialects import DIALECTS
-from rung.engines.openai_answer import choice_logprobs, parse_answer, to_completion
+from rung.engines.openai_answer import parse_answer, to_completion
 
 ASK = Request(messages=(Message(role="user", content="u"),))
 LOW_HIGH = Request(messages=ASK.messages, choices=("low", "high"))
@@ -92,6 +93,37 @@ def test_a_hosted_choice_is_unwrapped():
     assert completed(chat('{"choice": "low"}'), LOW_HIGH, "openai").text == "low"
 
 
+@pytest.mark.parametrize(
+    "content, choices, expected",
+    [
+        ("hi", ("low", "high"), ("high", "choice")),
+        ("", ("low", "high"), ("", "length")),
+        ("lo", ("low", "lower"), ("lo", "length")),
+        ("low", ("low", "lower"), ("low", "length")),
+        ("lowe", ("low", "lower"), ("lower", "choice")),
+        (" h", ("low", "high"), ("high", "choice")),
+        ("für\ufffd", ("für ä", "für ö"), ("für\ufffd", "length")),
+    ],
+)
+def test_a_cut_answer_is_the_only_choice_that_begins_like_it(content, choices, expected):
+    request = Request(messages=ASK.messages, choices=choices)
+    done = completed(chat(content, finish="length"), request)
+    assert (done.text, done.finish_reason) == expected
+
+
+@pytest.mark.parametrize("server, content", [("vllm", "x"), ("openai", '{"choice": "lo')])
+def test_a_cut_answer_that_begins_no_choice_is_an_error(server, content):
+    with pytest.raises(EngineError, match="none of the 2 allowed choices .*length"):
+        completed(chat(content, finish="length"), LOW_HIGH, server)
+
+
+def test_a_choice_that_was_asked_in_full_may_not_stay_open():
+    dialect = replace(DIALECTS["vllm"], choice_tokens=0)
+    answer = parse_answer(chat("", finish="length"), LOW_HIGH)
+    with pytest.raises(EngineError, match="none of the 2 allowed choices"):
+        to_completion(answer, LOW_HIGH, dialect, latency_ms=1.0)
+
+
 KEYS = ["choices", "message", "content", "usage", "text", "token", "logprob", "top_logprobs"]
 KEYS += ["tokens", "token_logprobs"]
 json_values = st.recursive(
@@ -113,7 +145,8 @@ json_values = st.recursive(
 def test_any_json_gives_an_allowed_choice_or_an_engine_error(data, server):
     for shape in (data, {"choices": [data]}, chat(data), chat("low", logprobs=data)):
         with contextlib.suppress(EngineError):
-            assert completed(shape, LOW_HIGH, server).text in LOW_HIGH.choices
+            done = completed(shape, LOW_HIGH, server)
+            assert done.text in LOW_HIGH.choices or done.finish_reason == "length"
 
 
 @settings(deadline=None)
@@ -126,51 +159,6 @@ def test_a_choice_is_never_outside_the_list(text):
             assert text.strip() not in LOW_HIGH.choices or server == "openai"
         else:
             assert done.text in LOW_HIGH.choices
-
-
-def token(name: str, **top: float) -> TokenLogprob:
-    return TokenLogprob(token=name, logprob=top.get(name, 0.0), top=tuple(top.items()))
-
-
-@pytest.mark.parametrize(
-    "top, choices, expected",
-    [
-        ({"low": -0.1, "high": -2.4}, ("low", "high"), (-0.1, -2.4)),
-        # the longest token a choice begins with is the one its tokenizer writes
-        ({"l": -9.0, "low": -0.1, "hi": -2.4}, ("low", "high"), (-0.1, -2.4)),
-        # "re" starts both: the first token does not tell them apart
-        ({"re": -0.1, "x": -3.0}, ("refund", "return"), ()),
-        # one choice begins another
-        ({"low": -0.1, "lower": -2.0}, ("low", "lower"), ()),
-        # not reported, but nothing unreported can be as likely as 1e-4 of the best
-        ({"low": -0.001, "x": -12.0}, ("low", "high"), (-0.001, -12.0)),
-        # not reported, and it might be likely
-        ({"low": -0.1, "x": -3.0}, ("low", "high"), ()),
-        ({}, ("low", "high"), ()),
-    ],
-)
-def test_choice_logprobs_known_answers(top, choices, expected):
-    rows = [TokenLogprob(token="low", logprob=0.0, top=tuple(top.items()))]
-    assert choice_logprobs(rows, 0, choices) == expected
-
-
-def test_choice_logprobs_of_a_wrapped_choice_are_read_where_the_choice_starts():
-    rows = [
-        token('{"choice'),
-        token('": "', **{'": "': 0.0}),
-        TokenLogprob(token="low", logprob=-0.2, top=(("low", -0.2), ("high", -1.7))),
-        token('"}'),
-    ]
-    start = len('{"choice": "')
-    assert choice_logprobs(rows, start, ("low", "high")) == (-0.2, -1.7)
-
-
-def test_choice_logprobs_where_the_quote_is_part_of_the_first_token():
-    rows = [
-        token('{"choice":'),
-        TokenLogprob(token=' "low', logprob=-0.2, top=((' "low', -0.2), (' "high', -1.7))),
-    ]
-    assert choice_logprobs(rows, len('{"choice": "'), ("low", "high")) == (-0.2, -1.7)
 
 
 def test_both_wire_forms_of_logprobs():

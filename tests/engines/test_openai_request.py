@@ -56,6 +56,21 @@ def test_hosted_choices_are_an_enum_schema():
 
 
 @pytest.mark.parametrize(
+    "choices, fields, expected",
+    [
+        ((" true", " false"), {}, 2),
+        (('"card_arrival"', '"card_linking"'), {}, 4),
+        ((" true", " false"), {"thinking": "on"}, 256),
+    ],
+)
+def test_a_choice_is_asked_with_few_tokens(choices, fields, expected):
+    request = replace(CHAT, choices=choices, **fields)
+    dialect = DIALECTS["vllm"]
+    assert request_body(request, dialect, "m")[1]["max_tokens"] == expected
+    assert request_body(request, replace(dialect, choice_tokens=0), "m")[1]["max_tokens"] == 256
+
+
+@pytest.mark.parametrize(
     "text, literal", [("a.b (c)", r"a\.b \(c\)"), ("x-y", "x-y"), ("1+1\\", r"1\+1\\")]
 )
 def test_sglang_choices_escape_only_what_they_must(text, literal):

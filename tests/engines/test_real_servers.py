@@ -25,6 +25,8 @@ from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
 from rung.engines.llama_server import LlamaServerEngine
 from rung.forms import Filling, compile_form, fill, violation
+from rung.routes.prompt import build_messages
+from rung.worlds.catalog import load
 
 pytestmark = [pytest.mark.server, pytest.mark.model]
 
@@ -49,6 +51,9 @@ SCHEMA = {
     "required": ["queue", "urgent", "about"],
     "additionalProperties": False,
 }
+
+CHOSEN = {"category", "priority", "needs_human"}
+TICKETS = 6
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +111,7 @@ def test_free_text_stops_counts_and_caches(engine):
     first, again = engine.complete(request), engine.complete(request)
     assert (first.finish_reason, first.usage.output_tokens) == ("length", 6)
     assert again.text == first.text
-    # vLLM caches blocks of 16 and more tokens whole
+    # vLLM caches whole blocks only
     assert again.usage.cached_tokens > 0
     total = first.usage.prompt_tokens + first.usage.cached_tokens
     assert again.usage.prompt_tokens + again.usage.cached_tokens == total
@@ -170,6 +175,23 @@ def test_a_form_is_filled(engine, how):
     assert filled.status in ("ok", "repaired"), filled.reason
     assert violation(filled.output, form) == ""
     assert filled.num_calls == (3 if how.asking == "slots" else 1)
+
+
+def test_choices_are_mostly_those_of_the_engine_in_this_process(engine, llama):
+    task = load("helpdesk")
+    form = compile_form(task.schema)
+    same = []
+    for ticket in task.dev[:TICKETS]:
+        messages = build_messages(task.instruction, form, ticket.input)
+        served, here = (
+            fill(form, one, messages, Filling(asking="slots"), source=ticket.input)
+            for one in (engine, llama)
+        )
+        assert violation(served.output, form) == ""
+        same += [served.output[name] == here.output[name] for name in CHOSEN]
+        # not every label is among the tokens that servers report
+        assert served.decisions.keys() >= CHOSEN - {"category"}
+    assert sum(same) > len(same) / 2
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):
