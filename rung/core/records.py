@@ -13,11 +13,25 @@ Status = Literal["ok", "repaired", "escalated", "abstained", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A use of a tool that a model asked its server for."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text as the model wrote it, which may be broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One chat turn."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What an assistant asked for; only for engines that declare `tool_calls`."""
+    call_id: str = ""
+    """Of role `tool`: the call that this answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +109,8 @@ class Row:
     """Score of each scored field, 0 to 1."""
     forbidden: tuple[str, ...] = ()
     """Names of the task's forbidden outcomes that this answer caused."""
+    cause: str = ""
+    """Why a task with a world was not done: one of `worlds/scoring.py`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as a plain JSON object."""

@@ -53,6 +53,7 @@ class Contract:
     error_cost: ErrorCost | None
     gate: GateRules
     style: Style
+    world: str
 
 
 def check_name(name: str) -> None:
@@ -94,7 +95,7 @@ def parse_contract(
 ) -> Contract:
     """Decode the text of `task.toml`; raises TaskError naming `where` and the key.
 
-    With `own_scorer` (the task has a `scorer.py`) fields need not be scored.
+    With `own_scorer` (the task has a `scorer.py`) or a world, fields need not be scored.
     """
     try:
         data = tomllib.loads(text)
@@ -116,8 +117,10 @@ def parse_contract(
         else None,
         gate=_gate(table.table("gate"), answers),
         style=_style(table.table("form")),
+        world=table.text("world") if "world" in data else "",
     )
     table.done()
+    own_scorer = own_scorer or bool(contract.world)
     scored = [rule for rule in contract.scoring.values() if rule.scorer != "ignore"]
     if not own_scorer and not any(rule.weight > 0 for rule in scored):
         raise TaskError(f"{where}: no field has a weight above 0", hint="score at least one field")
@@ -148,6 +151,8 @@ def format_contract(task: Task) -> str:
                 for (true, predicted), cost in task.error_cost.pairs.items()
             ]
         }
+    if task.world:
+        data["world"] = task.world
     if task.style != "json":
         data["form"] = {"style": task.style}
     data["gate"] = {"metric": gate.metric, "margin": gate.margin, "alpha": gate.alpha}

@@ -68,6 +68,7 @@ def load_task(path: Path) -> Task:
         error_cost=contract.error_cost,
         gate=contract.gate,
         style=contract.style,
+        world=contract.world,
         volume_per_day=contract.volume_per_day,
         reference_price=contract.reference_price,
         default_limit=contract.default_limit,

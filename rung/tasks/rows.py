@@ -1,7 +1,7 @@
-"""`examples.jsonl`: one example a line, `{"id", "input", "target", "group", "split"}`.
+"""`examples.jsonl`: one example a line, `{"id", "input", "target", "group", "split", "setup"}`.
 
-`group` defaults to the id, `split` may be missing. Every row is checked against the task's schema
-when it is read; nothing is repaired here.
+`group` defaults to the id, `split` may be missing, `setup` is for tasks with a world. Every row is
+checked against the task's schema when it is read; nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rung.tasks.task import Example
 MAX_INPUT_BYTES = 64 * 1024
 MAX_ROWS = 5_000_000
 SPLITS: tuple[Split, ...] = get_args(Split)
-_KEYS = ("id", "input", "target", "group", "split")
+_KEYS = ("id", "input", "target", "group", "split", "setup")
 
 Row = tuple[Example, Split | None]
 
@@ -69,13 +69,15 @@ def check_input(text: str, where: str) -> None:
 def format_rows(rows: Iterable[Row]) -> Iterator[str]:
     """Yield one JSON line a row, ends included."""
     for example, split in rows:
-        row = {
+        row: dict[str, Any] = {
             "id": example.id,
             "input": example.input,
             "target": example.target,
             "group": example.group,
             "split": split,
         }
+        if example.setup:
+            row["setup"] = example.setup
         yield json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -96,7 +98,10 @@ def _parse(value: Any, where: str) -> Row:
     if split is not None and split not in SPLITS:
         raise TaskError(f"{where}: unknown split {split!r}", hint=did_you_mean(split, SPLITS))
     group = _text(value, "group", where) if value.get("group") is not None else id_
-    return Example(id=id_, input=text, target=target, group=group), split
+    setup = value.get("setup", {})
+    if not isinstance(setup, dict):
+        raise TaskError(f"{where}: setup must be a JSON object, not {quote(setup)}")
+    return Example(id=id_, input=text, target=target, group=group, setup=setup), split
 
 
 def _text(value: dict[str, Any], key: str, where: str) -> str:

@@ -33,6 +33,8 @@ class Score:
     error_cost_usd: float = 0.0
     forbidden: tuple[str, ...] = ()
     """Names of the forbidden outcomes this answer caused."""
+    cause: str = ""
+    """Why it is not strict, where a world can tell."""
 
 
 def score_output(task: Task, example: Example, output: dict[str, Any] | None) -> Score:

@@ -61,6 +61,8 @@ def split_hash(examples: Iterable[Example]) -> str:
     digest = hashlib.sha256()
     for example in sorted(examples, key=lambda example: example.id):
         row = [example.id, example.input, example.target, example.group]
+        if example.setup:
+            row.append(example.setup)
         digest.update(canonical_json(row).encode() + b"\n")
     return digest.hexdigest()
 

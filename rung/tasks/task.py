@@ -27,6 +27,8 @@ class Example:
     input: str
     target: dict[str, Any]
     group: str
+    setup: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What the task's world starts from and is judged by; no model ever sees it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,9 @@ class Task:
     gate: GateRules = dataclasses.field(default_factory=GateRules)
     style: Style = "json"
     """How the form looks as text."""
+    world: str = ""
+    """Of a task of several steps: the bundled world it is played in, `world.py`, the task folder's
+    own, or `mcp`, its MCP server. Answers are `{"calls": [{"tool", "arguments"}], "answer"}`."""
     volume_per_day: float = 1000.0
     reference_price: str = "frontier"
     """Row of the price table that the work is billed at today."""

@@ -1,7 +1,8 @@
 """Which tasks exist: the user's own folders under `RUNG_HOME/tasks`, and the bundled ones.
 
 A bundled task is made by its generator the first time it is asked for, and from then on is a task
-folder like any other.
+folder like any other. A task with a world carries what the world needs in its folder; one that is
+made from a published data set needs that in a folder of the user's.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
+from uuid import uuid4
 
 from rung.core.errors import TaskError
 from rung.core.records import Split
-from rung.tasks.folder import load_task, save_task, tasks_home
+from rung.tasks.folder import check_free, load_task, save_task, tasks_home
+from rung.tasks.splits import Ties
 from rung.tasks.task import Example, Task
-from rung.worlds import helpdesk, orders
+from rung.worlds import helpdesk, operations, orders, workbench
 
 Splits = dict[Split, list[Example]]
 
@@ -29,6 +33,13 @@ class Bundled:
     """Called with num_train, num_dev, num_holdout and seed, all optional."""
     contract: Callable[[], Mapping[str, Any]]
     """Task fields other than name, path and examples."""
+    furnish: Callable[..., None] | None = None
+    """Of a task with a world: writes what the world needs into the task's folder, its argument."""
+    is_data_set: Callable[[Path], bool] | None = None
+    """Of a task made from a data set, which `generate` and `furnish` take as `data`: whether a
+    folder holds it."""
+    ties: Ties = "near"
+    """What may not straddle its splits."""
 
 
 BUNDLED: dict[str, Bundled] = {
@@ -41,6 +52,32 @@ BUNDLED: dict[str, Bundled] = {
         about="order messages: 9 fields, among them names, numbers, money and dates",
         generate=orders.generate,
         contract=orders.task_fields,
+    ),
+    "operations": Bundled(
+        about="office work of several steps: 30 workflows, 38 tools of 16 apps",
+        generate=operations.generate,
+        contract=operations.task_fields,
+    ),
+    "operations-ood": Bundled(
+        about="the same, with 8 harder workflows in the holdout that train never has",
+        generate=operations.generate_unseen,
+        contract=operations.unseen_fields,
+    ),
+    "workbench": Bundled(
+        about="690 office queries over five sandboxes (WorkBench); needs its data set",
+        generate=workbench.generate,
+        contract=workbench.task_fields,
+        furnish=workbench.furnish,
+        is_data_set=workbench.is_data_set,
+        ties="group",
+    ),
+    "workbench-templates": Bundled(
+        about="the same, with templates in the holdout that train never has",
+        generate=workbench.generate_by_template,
+        contract=workbench.task_fields,
+        furnish=workbench.furnish,
+        is_data_set=workbench.is_data_set,
+        ties="group",
     ),
 }
 
@@ -69,11 +106,39 @@ def load(name: str) -> Task:
     )
 
 
-def make_bundled(bundled: str, name: str, **sizes: int) -> Task:
-    """Generate a bundled task under a name of the user's choice; `sizes` go to its generator."""
+def bundled_from(folder: Path, name: str) -> str | None:
+    """Return the bundled task whose data set a folder holds, None when it holds none.
+
+    Where several are made from it, `name` chooses among them; the first is the default.
+    """
+    fitting = [
+        bundled
+        for bundled, source in BUNDLED.items()
+        if source.is_data_set is not None and folder.is_dir() and source.is_data_set(folder)
+    ]
+    return name if name in fitting else next(iter(fitting), None)
+
+
+def make_bundled(bundled: str, name: str, *, data: Path | None = None, **sizes: int) -> Task:
+    """Generate a bundled task under a name of the user's choice; `sizes` go to its generator.
+
+    `data` is the folder of the data set that it is made from, where it is made from one.
+    """
     source = BUNDLED[bundled]
-    splits = source.generate(**sizes)
+    given: dict[str, Any] = {"data": data} if source.is_data_set is not None else {}
+    splits = source.generate(**sizes, **given)
     path = tasks_home() / name
+    check_free(path, name)
     task = Task(name=name, path=path, **source.contract())
-    save_task(task, splits, path, ties="near", seed=sizes.get("seed", 0))
+    # Built beside its place and renamed, so that a task without its world is never seen.
+    scratch = path.with_name(f".{name}.{uuid4().hex}.tmp")
+    try:
+        save_task(task, splits, scratch, ties=source.ties, seed=sizes.get("seed", 0))
+        if source.furnish is not None:
+            source.furnish(scratch, **given)
+        scratch.rename(path)
+    except OSError as error:
+        raise TaskError(f"writing {path}: {error.strerror or error}") from None
+    finally:
+        rmtree(scratch, ignore_errors=True)
     return load_task(path)

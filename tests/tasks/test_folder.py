@@ -38,6 +38,17 @@ def test_what_is_saved_is_loaded(folder, task, splits):
     assert sorted(files(folder)) == ["examples.jsonl", "form.json", "splits.lock.json", "task.toml"]
 
 
+def test_an_edited_setup_of_a_holdout_row_is_refused(task, splits):
+    splits = splits | {"holdout": [replace(e, setup={"open": 1}) for e in splits["holdout"]]}
+    save_task(replace(task, world="world.py"), splits, task.path)
+    assert load_task(task.path).world == "world.py"
+    edited = rows(task.path)
+    edited[-1]["setup"] = {"open": 2}
+    rewrite(task.path, edited)
+    with pytest.raises(GateError, match="was edited"):
+        load_task(task.path)
+
+
 def test_loading_changes_nothing(folder):
     before = files(folder)
     load_task(folder)

@@ -43,6 +43,7 @@ ROW = {"id": "1", "input": "hi", "target": {"x": "a"}}
         ([ROW, "", ROW], "line 3: id '1' is already on line 1"),
         ([ROW | {"target": {"x": "c"}}], r"line 1, row '1': target \$\.x = 'c'"),
         ([ROW | {"group": 3}], "group must be text"),
+        ([ROW | {"setup": []}], "row '1': setup must be a JSON object, not \\[\\]"),
     ],
 )
 def test_bad_rows_name_line_and_value(tmp_path, rows, message):
@@ -80,3 +81,10 @@ def test_rows_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("rows") / "examples.jsonl"
     path.write_text("".join(format_rows(rows)), encoding="utf-8", newline="\n")
     assert read_rows(path, ANSWERS) == rows
+
+
+def test_what_a_world_starts_from_comes_back(tmp_path):
+    ((example, _),) = read(tmp_path, ROW | {"setup": {"rooms": [1, 2]}})
+    assert example.setup == {"rooms": [1, 2]}
+    ((again, _),) = read(tmp_path, *format_rows([(example, None)]))
+    assert again == example

@@ -63,7 +63,7 @@ def test_bad_results_name_the_example(run, result, message):
         ("import gone_module\n", "line 1: loading the scorer raised ModuleNotFoundError"),
         ("def score(:\n", "line 1: loading the scorer raised SyntaxError"),
         ("\nraise SystemExit(3)\n", "line 2: loading the scorer raised SystemExit: 3"),
-        ("x = 1\n", "no function score"),
+        ("x = 1\n", "no score"),
         ("def help():\n    1 / 0\ndef score(a, b):\n    help()\n", "line 2: scoring example"),
     ],
 )
@@ -93,7 +93,7 @@ def test_dataclasses_work_in_a_scorer(run):
     "source, message",
     [
         ("def score(:\n", "scorer.py, line 1: "),
-        ("def other(a, b): ...\n", "no function score"),
+        ("def other(a, b): ...\n", "no score"),
         ("x = '\0'", "null byte"),
     ],
 )

@@ -1,0 +1,125 @@
+"""Do what a step says: check the call, make it, read it back. One `Hands` a conversation.
+
+The order of the checks is the order of blame: a tool that does not exist, arguments that break its
+schema, a call made before, a write the guards forbid. Only then the world is asked, and again by
+code when the tool itself fails. Nothing here asks a model.
+"""
+
+from __future__ import annotations
+
+from rung.agents import recovery
+from rung.agents.actions import arguments_schema
+from rung.agents.assignment import Assignment
+from rung.agents.conversation import observation_of
+from rung.agents.episode import Step
+from rung.agents.guards import Guard
+from rung.agents.journal import Tape
+from rung.agents.read_back import contradiction, reader_of
+from rung.agents.seen import Seen
+from rung.core.hashing import canonical_json
+from rung.worlds.world import Call, Result, Tool
+
+MAX_BLOCKED = 2
+"""Blocked writes, no call made between, after which the request is handed to a person."""
+
+
+class Hands:
+    """Makes the calls of one conversation and remembers what was made and shown."""
+
+    def __init__(self, assignment: Assignment, tape: Tape, max_observation_tokens: int) -> None:
+        self.made: list[Call] = []
+        """Every call the world has had, in order."""
+        self.is_stopped = False
+        """Whether the guards want the request handed to a person."""
+        self.unverified: dict[str, str] = {}
+        """Of records that do not show what was written to them: what they show."""
+        self._assignment = assignment
+        self._tape = tape
+        self._max_tokens = max_observation_tokens
+        self._guard = Guard(assignment.actions.tools) if assignment.spec.guards else None
+        brief = assignment.world.brief(assignment.example)
+        self._seen = Seen(assignment.example.input, brief, assignment.instruction)
+        self._num_blocked = 0
+        self._asked: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._num_steps = 0
+
+    def do(self, call: Call) -> Step:
+        """Make a call or say why not; the step lacks only what the model said."""
+        self._num_steps += 1
+        tool = self._assignment.actions.find(call.tool)
+        if tool is None:
+            told = recovery.unknown_tool(call.tool, self._assignment.actions.names)
+            return self._not_made(call, f"there is no tool {call.tool!r}", told)
+        if problems := recovery.argument_problems(call, arguments_schema(tool)):
+            plain = recovery.told_problems(problems)
+            return self._not_made(call, plain, recovery.bad_arguments(tool, plain))
+        if self._assignment.spec.recovery and (told := self._repeated(call)):
+            return self._not_made(call, "repeated", told)
+        block = self._guard.check(call, self._seen) if self._guard else None
+        if block is not None:
+            self._num_blocked += 1
+            self.is_stopped = block.final or self._num_blocked >= MAX_BLOCKED
+            return Step(call=call, blocked=block.rule, observation=block.text)
+        return self._perform(call, tool)
+
+    def _not_made(self, call: Call, plain: str, told: str) -> Step:
+        """Return the step of a call that was not made; without recovery only the error is told."""
+        observation = told if self._assignment.spec.recovery else f"Error: {plain}"
+        return Step(call=call, blocked=plain, observation=observation)
+
+    def _perform(self, call: Call, tool: Tool) -> Step:
+        retries = recovery.MAX_TOOL_RETRIES if self._assignment.spec.recovery else 0
+        results = recovery.perform(self._call, call, retries=retries)
+        result = results[-1]
+        self._num_blocked = 0
+        told = observation_of(self._assignment, call, results, self._max_tokens)
+        problem = self._read_back(call, result, tool)
+        self._remember(call, result, tool, took=not problem)
+        if problem:
+            told = f"{told} But reading it back: {problem}."
+        return Step(
+            call=call,
+            result=result,
+            observation=told,
+            num_tries=len(results),
+            unverified=problem,
+        )
+
+    def _call(self, call: Call) -> Result:
+        self.made.append(call)
+        return self._tape.call(call)
+
+    def _remember(self, call: Call, result: Result, tool: Tool, *, took: bool) -> None:
+        self._seen.add(call, result, writes=tool.writes)
+        if tool.writes and not result.error:
+            self._asked.clear()
+            if took:
+                self._written[_key(call)] = self._num_steps
+        elif result.fault != "tool":
+            self._asked[_key(call)] = self._num_steps
+
+    def _repeated(self, call: Call) -> str:
+        """Return what to say to a call that would bring nothing new, else nothing."""
+        key = _key(call)
+        if key in self._written:
+            return recovery.repeated(call, self._written[key], writes=True)
+        return recovery.repeated(call, self._asked[key], writes=False) if key in self._asked else ""
+
+    def _read_back(self, call: Call, result: Result, tool: Tool) -> str:
+        """Look the written record up; return what it shows otherwise than was written."""
+        if not self._assignment.spec.guards or not tool.writes or result.error:
+            return ""
+        look_up = reader_of(call, result, self._assignment.actions.tools)
+        if look_up is None:
+            return ""
+        problem = contradiction(call, self._call(look_up))
+        if problem:
+            self.unverified[_key(look_up)] = problem
+        else:
+            self.unverified.pop(_key(look_up), None)
+        return problem
+
+
+def _key(call: Call) -> str:
+    return canonical_json(call.to_json())

@@ -1,0 +1,138 @@
+"""A journal of one conversation, so that a killed run goes on where it was.
+
+Each turn of the model is noted before anything is done, each call before it is made and its result
+after. Resuming takes what is noted instead of asking or calling again. A call that is noted without
+a result is in doubt: a world whose state lives in the process lost it with the process and is
+played again from the start; a world that outlives it (`DurableSession`) is called under a key it
+knows, and makes no call twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from rung.core.errors import StoreError
+from rung.worlds.world import Call, Result, Session
+
+Entry = dict[str, Any]
+
+
+class Journal(Protocol):
+    """An append-only list of entries, plain JSON; of one conversation only."""
+
+    def read(self) -> Sequence[Entry]:
+        """Return every entry, oldest first."""
+        ...
+
+    def append(self, entry: Entry) -> None:
+        """Note an entry durably before returning."""
+        ...
+
+
+@runtime_checkable
+class DurableSession(Protocol):
+    """A session whose state outlives the process that wrote it."""
+
+    def call(self, call: Call) -> Result:
+        """Use a tool."""
+        ...
+
+    def call_once(self, key: str, call: Call) -> Result:
+        """Use a tool; what was done before under this key is not done again, its result given."""
+        ...
+
+
+class FileJournal:
+    """A JSONL file; a line that a kill cut short counts as not written.
+
+    Raises StoreError when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[Entry]:
+        """Return every whole line."""
+        try:
+            data = self._path.read_bytes() if self._path.exists() else b""
+        except OSError as error:
+            raise StoreError(f"reading {self._path} failed: {error.strerror or error}") from None
+        return [json.loads(line) for line in data.split(b"\n")[:-1]]
+
+    def append(self, entry: Entry) -> None:
+        """Write one line through to the disk."""
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a+b") as file:
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(f"writing {self._path} failed: {error.strerror or error}") from None
+
+
+class Tape:
+    """Plays a journal from its start, then records; without a journal it only makes the calls.
+
+    `key` says which conversation it is: a journal of another one is refused with a StoreError.
+    """
+
+    def __init__(self, journal: Journal | None, session: Session, key: str) -> None:
+        self._journal = journal
+        self._session = session
+        self._key = key
+        self._noted = list(journal.read()) if journal is not None else []
+        self._num_calls = 0
+        found = self._next("conversation") or self._note("conversation", {"key": key})
+        if found["key"] != key:
+            raise StoreError(
+                "the journal is of another conversation",
+                hint="give each example, spec and model a journal of its own",
+            )
+
+    def turn(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the next turn as plain JSON: the one noted, else what `ask` gives."""
+        found = self._next("turn") or self._note("turn", {"reply": ask()})
+        return dict(found["reply"])
+
+    def call(self, call: Call) -> Result:
+        """Make a call, unless the world has it and the journal knows what came of it."""
+        self._num_calls += 1
+        durable = isinstance(self._session, DurableSession)
+        if self._next("call") is None:
+            self._note("call", call.to_json())
+        noted = self._next("result")
+        if noted is not None and durable:
+            return Result(value=noted["value"], error=noted["error"], fault=noted["fault"])
+        result = self._make(call)
+        if noted is None:
+            self._note("result", asdict(result))
+        return result
+
+    def _make(self, call: Call) -> Result:
+        if isinstance(self._session, DurableSession):
+            return self._session.call_once(f"{self._key}:{self._num_calls}", call)
+        return self._session.call(call)
+
+    def _next(self, kind: str) -> Entry | None:
+        """Return the next noted entry, None when all are played; it must be of this kind."""
+        if not self._noted:
+            return None
+        entry = self._noted.pop(0)
+        if entry.get("kind") != kind:
+            raise StoreError(f"the journal goes on with {entry.get('kind')!r}, not with a {kind}")
+        return entry
+
+    def _note(self, kind: str, what: dict[str, Any]) -> Entry:
+        entry = {"kind": kind, **what}
+        if self._journal is not None:
+            self._journal.append(entry)
+        return entry

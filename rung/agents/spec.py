@@ -1,0 +1,76 @@
+"""AgentSpec: how an agent works, immutable and plain JSON, so that a route's hash can hold it.
+
+What it works on (engine, world, instruction, shots) is given to `run_agent`. Nothing runs here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from rung.core.errors import ConfigError
+from rung.core.spelling import did_you_mean
+
+Loop = Literal["text", "form", "native"]
+Documentation = Literal["schemas", "cards"]
+
+AGENT_VERSION = 1
+"""Raised when the same spec would act differently, so that no stale answer is reused."""
+_SIZES = ("max_steps", "history_tokens", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """One way to work in steps; every mechanism can be turned off to measure what it does."""
+
+    loop: Loop = "form"
+    """How a step gets its shape: a blank page read tolerantly (`text`), the action form (`form`),
+    or the server's own tool calls (`native`)."""
+    tools: Documentation = "cards"
+    """How tools are documented: as raw JSON Schemas, or compressed to cards."""
+    card_examples: tuple[tuple[str, str], ...] = ()
+    """(tool, arguments as JSON) shown on the tool's card, where dev has shown that it helps."""
+    guards: bool = True
+    """Check writes before they are made and read them back; see `guards.py`."""
+    recovery: bool = True
+    """Scripted answers to failures, and retries of tools; off: the plain error."""
+    memory: bool = False
+    abstain: bool = True
+    """Offer to hand the request to a person."""
+    num_shots: int = 0
+    """Train examples shown as earlier turns, with the calls that solve them."""
+    max_steps: int = 12
+    """Turns of the model."""
+    history_tokens: int = 1200
+    """Estimated tokens that the turns after the request may take (`history.py`)."""
+    max_tokens: int = 200
+    """Generated tokens of one turn on a blank page or of one value of a form."""
+    max_output_tokens: int = 0
+    """Generated tokens of all turns, after which no other begins; 0: no limit."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a value that means nothing."""
+        for name, known in (("loop", get_args(Loop)), ("tools", get_args(Documentation))):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ConfigError(
+                    f"an agent's {name} is {value!r}", hint=did_you_mean(value, known)
+                )
+        for name in _SIZES:
+            if getattr(self, name) < 1:
+                raise ConfigError(f"an agent's {name} is {getattr(self, name)}, not 1 or more")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain JSON."""
+        return {**asdict(self), "card_examples": [list(pair) for pair in self.card_examples]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> AgentSpec:
+        """Rebuild a spec; raises ConfigError for fields this version does not know."""
+        known = [field.name for field in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise ConfigError(f"an agent has no {name!r}", hint=did_you_mean(name, known))
+        pairs = tuple((tool, text) for tool, text in data.get("card_examples", ()))
+        return cls(**{**data, "card_examples": pairs})

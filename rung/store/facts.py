@@ -1,0 +1,129 @@
+"""Facts that customers stated, kept for later conversations; the table behind memory.
+
+A fact belongs to one owner of one task, and no query goes without both. Rows are written once: a
+correction is a new row that names the rows it takes the place of, so what was believed before can
+still be read. Only `forget` deletes, because a customer may ask for it. Which text states a fact is
+decided in `agents/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from rung.store.connection import Connected
+from rung.store.tables import facts as table
+
+PERMANENT = ""
+"""As a fact's `expires`: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A fact before it is kept: what was said of whom, and where."""
+
+    subject: str
+    """Whom or what it is about: `user`, or somebody of theirs such as `wife`."""
+    attribute: str
+    value: str
+    """As it was written, byte for byte."""
+    salience: float
+    """How much it matters later, 0 to 1."""
+    conversation: str
+    turn: int
+    """Number of the turn within its conversation."""
+    start: int
+    end: int
+    """Where the value stands in the turn's text, in characters."""
+    quote: str
+    """The sentence it stands in."""
+    created: str
+    expires: str = PERMANENT
+    """UTC time from which it no longer holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact(Claim):
+    """A fact that is kept."""
+
+    id: int
+    superseded_by: int | None = None
+    """The fact that took its place; None while it stands."""
+
+    def holds(self, now: str) -> bool:
+        """Return whether it neither was superseded nor has expired at `now` (UTC ISO-8601)."""
+        return self.superseded_by is None and not (self.expires and self.expires <= now)
+
+
+_NAMES = tuple(field.name for field in fields(Claim))
+
+
+class FactLog:
+    """The facts of one owner (a user or customer) in one task."""
+
+    def __init__(self, store: Connected, *, task: str, owner: str) -> None:
+        self._store = store
+        self._key = {"task": task, "owner": owner}
+        self._mine = (table.c.task == task) & (table.c.owner == owner)
+
+    def all(self) -> tuple[Fact, ...]:
+        """Return every fact, superseded and expired ones too, oldest first."""
+        with self._store.reading("reading facts") as connection:
+            return self._read(connection)
+
+    def add(self, claim: Claim, *, only: bool = False, instead_of: str = "") -> Fact | None:
+        """Keep a claim; return None when this place of this turn was kept before.
+
+        It supersedes the standing facts of its subject and attribute that have the same value or
+        the value `instead_of` (letters' case aside), with `only` those of any value. What it
+        supersedes is read and written in one transaction.
+        """
+        with self._store.writing("keeping a fact") as connection:
+            known = self._read(connection)
+            if any(_place(fact) == _place(claim) for fact in known):
+                return None
+            values = {claim.value.casefold(), instead_of.casefold()}
+            replaced = [
+                fact.id
+                for fact in known
+                if fact.superseded_by is None
+                and (fact.subject, fact.attribute) == (claim.subject, claim.attribute)
+                and (only or fact.value.casefold() in values)
+            ]
+            row = _values(claim) | self._key | {"supersedes": json.dumps(replaced)}
+            result = connection.execute(table.insert().values(row))
+            (id_,) = result.inserted_primary_key or (0,)
+        return Fact(**_values(claim), id=id_)
+
+    def forget(self) -> int:
+        """Delete all facts of the owner in the task; return how many there were."""
+        with self._store.writing("forgetting facts") as connection:
+            return connection.execute(table.delete().where(self._mine)).rowcount
+
+    def _read(self, connection: sa.Connection) -> tuple[Fact, ...]:
+        query = sa.select(table).where(self._mine).order_by(table.c.id)
+        return _facts(connection.execute(query).mappings().all())
+
+
+def _facts(rows: Sequence[sa.RowMapping]) -> tuple[Fact, ...]:
+    successor = {id_: row["id"] for row in rows for id_ in json.loads(row["supersedes"])}
+    return tuple(
+        Fact(
+            **{name: row[name] for name in _NAMES},
+            id=row["id"],
+            superseded_by=successor.get(row["id"]),
+        )
+        for row in rows
+    )
+
+
+def _values(claim: Claim) -> dict[str, Any]:
+    return {name: getattr(claim, name) for name in _NAMES}
+
+
+def _place(claim: Claim) -> tuple[object, ...]:
+    return claim.conversation, claim.turn, claim.start, claim.subject, claim.attribute

@@ -1,0 +1,197 @@
+"""An MCP server as a world: its tools, behind the protocol.
+
+The server's state is out of reach: it can neither be reset between examples nor compared. So every
+call that an agent makes really happens, on whatever the server is connected to, and a score
+compares calls with the required ones and looks at no state. The world says so in each outcome's
+`details`. A tool counts as a look-up only when the server marks it `readOnlyHint`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.core.errors import TaskError
+from rung.core.spelling import did_you_mean, quote
+from rung.forms.validity import violations
+from rung.tasks.task import Example
+from rung.worlds import setup
+from rung.worlds.mcp_config import McpConfig, environment, read_config
+from rung.worlds.scoring import judge, pair_calls
+from rung.worlds.world import Call, Outcome, Result, Tool
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as ServerTool
+
+    from rung.worlds.mcp_server import Server
+
+FILE = "mcp.toml"
+SCORING = "required calls only: the state of an MCP server can be neither reset nor compared"
+_INVALID_PARAMS, _METHOD_NOT_FOUND, _CONNECTION_CLOSED = -32602, -32601, -32000
+_OUTAGE = re.compile(
+    r"\b(?:time[d-]? ?out|unavailable|overloaded|rate limit(?:ed)?|too many requests|connection"
+    r"|temporar(?:y|ily)|try again|429|50[0234])\b",
+    re.IGNORECASE,
+)
+
+
+class McpWorld:
+    """The tools of one MCP server. The server is started when it is first needed."""
+
+    def __init__(self, config: McpConfig, folder: Path, name: str) -> None:
+        self.name = name
+        self._config = config
+        self._folder = folder
+        self._server: Server | None = None
+        self._tools: tuple[Tool, ...] | None = None
+        self._wire_names: dict[str, str] = {}
+
+    @classmethod
+    def open(cls, path: Path, name: str) -> McpWorld:
+        """Read `mcp.toml`; raises TaskError when it is wrong or the extra `mcp` is missing."""
+        config = read_config(path)
+        try:
+            import_module("rung.worlds.mcp_server")
+        except ImportError as error:
+            raise TaskError(
+                f"task {name!r} is played on an MCP server, which needs the package mcp: {error}",
+                hint="pip install 'rung[mcp]'",
+            ) from None
+        return cls(config, path.parent, name)
+
+    def tools(self, example: Example | None = None) -> Sequence[Tool]:
+        """Return every tool the server lists, the same for every example."""
+        if self._tools is None:
+            listed = self._connected().tools()
+            self._wire_names = {_name(tool.name): tool.name for tool in listed}
+            if len(self._wire_names) < len(listed):
+                raise TaskError(f"{self.name}: two tools of the MCP server have one name")
+            self._tools = tuple(_tool(tool) for tool in listed)
+        return self._tools
+
+    def brief(self, example: Example) -> str:
+        """Return the `brief` of `mcp.toml`."""
+        return self._config.brief
+
+    def start(self, example: Example) -> McpWorld:
+        """Return the world itself: there is one server, and it remembers earlier examples."""
+        setup.check_keys(example)
+        return self
+
+    def call(self, call: Call) -> Result:
+        """Use a tool of the server; wrong arguments are refused before they reach it."""
+        tool = next((tool for tool in self.tools() if tool.name == call.tool), None)
+        if tool is None:
+            known = did_you_mean(call.tool, self._wire_names)
+            return Result(error=f"there is no tool {quote(call.tool)}; {known}", fault="input")
+        if wrong := violations(dict(call.arguments), dict(tool.parameters)):
+            place = ".".join(str(part) for part in wrong[0].path) or "its arguments"
+            return Result(error=f"{call.tool}: {place}: {wrong[0].message}", fault="input")
+        return self._ask(call)
+
+    def oracle(self, example: Example) -> Sequence[Call]:
+        """Return the setup's look-ups and the target's calls."""
+        return setup.solution(example)
+
+    def score(self, example: Example, calls: Sequence[Call]) -> Outcome:
+        """Compare the writes with the required calls, in any order; nothing is called."""
+        required, says = setup.required(example), setup.literals(example)
+        asked = {call.tool for call in required}
+        writing = {tool.name for tool in self.tools() if tool.writes} | asked
+        made = [call for call in calls if call.tool in writing]
+        pairs = pair_calls(required, made, says)
+        meant = {pair.made for pair in pairs}
+        unasked = [at for at in range(len(made)) if at not in meant]
+        return judge(
+            required,
+            made,
+            says,
+            reached=not unasked and all(pair.match == 1.0 for pair in pairs),
+            changed=bool(made),
+            unasked=unasked,
+            forbidden=setup.broken(example, made),
+            details={"scoring": SCORING},
+        )
+
+    def close(self) -> None:
+        """Stop the server; a later call starts it again."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def _connected(self) -> Server:
+        if self._server is None:
+            from rung.worlds.mcp_server import Command, Server
+
+            command = Command(
+                words=self._config.command,
+                folder=self._folder,
+                timeout_s=self._config.timeout_s,
+                env=environment(self._config.env, self._folder / FILE),
+            )
+            self._server = Server(command)
+        return self._server
+
+    def _ask(self, call: Call) -> Result:
+        from mcp import MCPError
+
+        try:
+            answer = self._connected().call(self._wire_names[call.tool], call.arguments)
+        except MCPError as error:
+            if error.code == _CONNECTION_CLOSED:
+                self.close()
+            fault = error.code in (_INVALID_PARAMS, _METHOD_NOT_FOUND)
+            return Result(error=f"{call.tool}: {error}", fault="input" if fault else "tool")
+        except (TimeoutError, OSError, RuntimeError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            return Result(error=f"{call.tool}: {reason}", fault="tool")
+        return _result(call.tool, answer)
+
+
+def _tool(tool: ServerTool) -> Tool:
+    marks = tool.annotations
+    return Tool(
+        name=_name(tool.name),
+        description=tool.description or tool.title or tool.name,
+        parameters=tool.input_schema,
+        writes=not (marks is not None and marks.read_only_hint is True),
+    )
+
+
+def _name(name: str) -> str:
+    """Return a tool's name with what a world's tools may not be called replaced by `_`."""
+    return re.sub(r"[^A-Za-z0-9_.]", "_", name)
+
+
+def _result(tool: str, answer: CallToolResult) -> Result:
+    """Return an answer as a Result.
+
+    A server reports refused arguments and outages alike as errors of the tool; its words tell them
+    apart, and an error without any is a crash.
+    """
+    text = "\n".join(block.text for block in answer.content if block.type == "text")
+    if answer.is_error:
+        crashed = not text or text == f"Error executing tool {tool}"
+        fault = crashed or _OUTAGE.search(text)
+        return Result(error=text or f"{tool} failed", fault="tool" if fault else "input")
+    if answer.structured_content is not None:
+        return Result(value=_unwrapped(answer.structured_content))
+    return Result(value=_decoded(text))
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what the SDK's servers wrap as `{"result": …}` because it is no object."""
+    alone = isinstance(value, Mapping) and set(value) == {"result"}
+    return value["result"] if alone else value
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

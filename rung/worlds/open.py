@@ -1,0 +1,42 @@
+"""Opens the world that a task is played in; what is not needed is not imported."""
+
+from __future__ import annotations
+
+from rung.core.errors import TaskError
+from rung.core.spelling import did_you_mean
+from rung.tasks.task import Task
+from rung.worlds.world import World
+
+WORLDS = ("operations", "workbench", "world.py", "mcp")
+"""What `world` in `task.toml` may say."""
+
+
+def open_world(task: Task) -> World:
+    """Return the task's world.
+
+    `world.py` is the task folder's own file, `mcp` the server of its `mcp.toml`. Raises TaskError
+    when the task has no world, names an unknown one, or the folder lacks what the world needs.
+    """
+    if task.world == "operations":
+        from rung.worlds.operations import Operations
+
+        return Operations()
+    if task.world == "workbench":
+        from rung.worlds.workbench import WorkBench
+
+        return WorkBench.open(task.path / "world")
+    if task.world == "world.py":
+        from rung.worlds import user_world
+
+        return user_world.load_world(task.path / user_world.FILE)
+    if task.world == "mcp":
+        from rung.worlds import mcp
+
+        return mcp.McpWorld.open(task.path / mcp.FILE, task.name)
+    if not task.world:
+        raise TaskError(
+            f"task {task.name!r} has no world", hint='write world = "world.py" in its task.toml'
+        )
+    raise TaskError(
+        f"task {task.name!r}: unknown world {task.world!r}", hint=did_you_mean(task.world, WORLDS)
+    )

@@ -1,0 +1,165 @@
+"""Queries about the calendar: cancel, rename, move and create meetings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from rung.worlds.workbench import dates
+from rung.worlds.workbench.calendar import MAX_FOUND
+from rung.worlds.workbench.clock import NOW, stamp
+from rung.worlds.workbench.oracle.episode import Episode, Stuck
+
+Event = Mapping[str, str]
+
+
+def coming(e: Episode, field: str, value: str) -> list[Event]:
+    """Look up the next events, at most five, whose field has a value, whatever its case."""
+    found = e.act("calendar.search_events", query=value, time_min=stamp(NOW)) or []
+    return [event for event in found if event[field].lower() == value.lower()]
+
+
+def first(events: list[Event]) -> Event:
+    """Return the earliest event; raises Stuck when there is none."""
+    if not events:
+        raise Stuck("no such event")
+    return min(events, key=lambda event: event["event_start"])
+
+
+def met_since(e: Episode, email: str, since: datetime) -> bool:
+    """Look up whether there was a meeting with somebody since some time."""
+    met = e.act("calendar.search_events", query=email, time_min=stamp(since), time_max=stamp(NOW))
+    return bool(met)
+
+
+def cancel_first(e: Episode) -> None:
+    """Cancel the first meeting of a day."""
+    event = first(e.events_on(e.day(e.slots()["natural_language_date"])))
+    _delete(e, event)
+
+
+def rename_last(e: Episode) -> None:
+    """Rename the last event of a day, as far as a search shows the day."""
+    slots = e.slots()
+    events = e.events_on(e.day(slots["natural_language_date"]))
+    if not events:
+        raise Stuck("no event on that day")
+    last = max(events, key=lambda event: event["event_start"])
+    _update(e, last, "event_name", slots["event_name"])
+
+
+def push_back(e: Episode) -> None:
+    """Move the first meeting with somebody on a day."""
+    slots = e.slots()
+    day, email = e.day(slots["natural_language_date"]), e.address(slots["name"])
+    event = first(e.events_on(day, email))
+    start = e.later(event["event_start"], dates.read_minutes(slots["duration"]))
+    _update(e, event, "event_start", start)
+
+
+def cancel_next_named(e: Episode) -> None:
+    """Cancel the next meeting of a name."""
+    _delete(e, first(coming(e, "event_name", e.slots()["event_name"])))
+
+
+def rename_next(e: Episode) -> None:
+    """Rename the next meeting of a name."""
+    slots = e.slots()
+    event = first(coming(e, "event_name", slots["event_name"]))
+    _update(e, event, "event_name", slots["new_event_name"])
+
+
+def cancel_next_with(e: Episode) -> None:
+    """Cancel the next meeting with somebody, if there is one."""
+    events = coming(e, "participant_email", e.address(e.slots()["name"]))
+    if events:
+        _delete(e, first(events))
+
+
+def catch_up(e: Episode) -> None:
+    """Book a meeting with somebody not met for days; one wording leaves out what it is called."""
+    slots = e.slots()
+    email = e.address(slots["name"])
+    if not met_since(e, email, NOW - timedelta(days=int(slots["duration"]))):
+        e.book_tomorrow((e.quoted() or ["catch-up"])[0], email)
+
+
+def cancel_part_of_day(e: Episode) -> None:
+    """Cancel the meetings of a weekday before or after a time."""
+    slots = e.slots()
+    day = e.day(slots["next_day"])
+    bound = stamp(datetime.combine(day, dates.read_time(slots["natural_language_time"])))
+    before = slots["before_or_after"] == "before"
+    for event in _whole_day(e, day):
+        start = event["event_start"]
+        if start < bound if before else start > bound:
+            _delete(e, event)
+
+
+def cancel_all_with(e: Episode) -> None:
+    """Cancel all future meetings with somebody."""
+    _cancel_coming(e, "participant_email", e.address(e.slots()["name"]))
+
+
+def cancel_all_named(e: Episode) -> None:
+    """Cancel all future meetings of a name."""
+    _cancel_coming(e, "event_name", e.slots()["event_name"])
+
+
+def create(e: Episode) -> None:
+    """Create an event that the query spells out."""
+    slots = e.slots()
+    day = e.day(slots["natural_language_date"])
+    start = datetime.combine(day, dates.read_time(slots["natural_language_time"]))
+    e.write(
+        "calendar.create_event",
+        event_name=slots["event_name"],
+        participant_email=e.address(slots["name"]),
+        event_start=stamp(start),
+        duration=str(dates.read_minutes(slots["duration"])),
+    )
+
+
+def _whole_day(e: Episode, day: Any) -> list[Event]:
+    """Look up all events of a day; a search shows five, so it goes on behind the last."""
+    events = e.events_on(day)
+    while len(events) % MAX_FOUND == 0 and events:
+        behind = datetime.fromisoformat(events[-1]["event_start"]) + timedelta(minutes=1)
+        page = e.act("calendar.search_events", time_min=stamp(behind), time_max=f"{day} 23:59:59")
+        if not page:
+            break
+        events = [*events, *page]
+    return events
+
+
+def _cancel_coming(e: Episode, field: str, value: str) -> None:
+    """Cancel what a search shows until it shows nothing more."""
+    while events := coming(e, field, value):
+        for event in events:
+            _delete(e, event)
+        if len(events) < MAX_FOUND:
+            return
+
+
+def _delete(e: Episode, event: Event) -> None:
+    e.write("calendar.delete_event", event_id=event["event_id"])
+
+
+def _update(e: Episode, event: Event, field: str, value: str) -> None:
+    e.write("calendar.update_event", event_id=event["event_id"], field=field, new_value=value)
+
+
+FAMILIES: dict[str, Callable[[Episode], Any]] = {
+    "calendar-t00": cancel_first,
+    "calendar-t01": rename_last,
+    "calendar-t02": push_back,
+    "calendar-t03": cancel_next_named,
+    "calendar-t04": rename_next,
+    "calendar-t05": cancel_next_with,
+    "calendar-t06": catch_up,
+    "calendar-t07": cancel_part_of_day,
+    "calendar-t08": cancel_all_with,
+    "calendar-t09": cancel_all_named,
+    "calendar-t10": create,
+}

@@ -1,0 +1,149 @@
+"""Queries about mail: delete, send, answer and forward."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from rung.worlds.workbench.clock import TODAY, parse_day
+from rung.worlds.workbench.mail import MAX_FOUND
+from rung.worlds.workbench.oracle.episode import Episode, Stuck
+
+Mail = Mapping[str, str]
+_MONDAY = TODAY - timedelta(days=TODAY.weekday() + 7)
+_SUNDAY = _MONDAY + timedelta(days=6)
+"""Last week ends here."""
+_WITH = re.compile(r"with '(.+?)(?:'|(?<=\.)(?= Can you))", re.DOTALL)
+
+
+def inbox(
+    e: Episode, query: str, *, since: date | None = None, until: date | None = None
+) -> list[Mail]:
+    """Look up the received emails that match, newest first, page by page where a start is given."""
+    found: dict[str, Mail] = {}
+    asked = {"query": query, **({"date_min": since.isoformat()} if since else {})}
+    while True:
+        if until:
+            asked["date_max"] = until.isoformat()
+        page = e.act("email.search_emails", **asked) or []
+        fresh = [mail for mail in page if mail["email_id"] not in found]
+        found |= {mail["email_id"]: mail for mail in fresh}
+        if len(page) < MAX_FOUND or not fresh or not since:
+            return [mail for mail in found.values() if mail["inbox/outbox"] == "inbox"]
+        until = parse_day(page[-1]["sent_datetime"])
+
+
+def newest(e: Episode, query: str, keep: Callable[[Mail], bool]) -> Mail:
+    """Look up the newest received email that is wanted; raises Stuck when there is none."""
+    for mail in inbox(e, query):
+        if keep(mail):
+            return mail
+    raise Stuck("no such email")
+
+
+def newest_from(e: Episode, name: str) -> Mail:
+    """Look up the newest email from somebody."""
+    email = e.address(name)
+    return newest(e, email, lambda mail: mail["sender/recipient"] == email)
+
+
+def newest_about(e: Episode, subject: str) -> Mail:
+    """Look up the newest email under a subject."""
+    return newest(e, subject, lambda mail: mail["subject"] == subject)
+
+
+def write_to(e: Episode, email: str, title: str, body: str) -> None:
+    """Send an email."""
+    e.write("email.send_email", recipient=email, subject=title, body=body)
+
+
+def delete_last(e: Episode) -> None:
+    """Delete the last email from somebody."""
+    mail = newest_from(e, e.slots()["name"])
+    e.write("email.delete_email", email_id=mail["email_id"])
+
+
+def delete_recent(e: Episode) -> None:
+    """Delete all emails from somebody from the last days."""
+    slots = e.slots()
+    email = e.address(slots["name"])
+    since = e.day(f"{slots['days']} days", past=True)
+    for mail in inbox(e, email, since=since):
+        if mail["sender/recipient"] == email:
+            e.write("email.delete_email", email_id=mail["email_id"])
+
+
+def send(e: Episode) -> None:
+    """Send an email that the query spells out; it writes line breaks as `\\n`."""
+    slots = e.slots()
+    body = slots["body"].replace("\\n", "\n")
+    write_to(e, e.address(slots["name"]), slots["subject"], body)
+
+
+def reply_about(e: Episode) -> None:
+    """Answer somebody's last email about a subject."""
+    slots = e.slots()
+    email, subject = e.address(slots["name"]), slots["subject"]
+    mail = newest(
+        e,
+        f"{email} {subject}",
+        lambda mail: mail["sender/recipient"] == email and mail["subject"] == subject,
+    )
+    _reply(e, mail)
+
+
+def reply_last(e: Episode) -> None:
+    """Answer the latest email from somebody."""
+    _reply(e, newest_from(e, e.slots()["sender_name"]))
+
+
+def forward_week(e: Episode) -> None:
+    """Forward what somebody wrote about a subject in the last calendar week, oldest first."""
+    slots = e.slots()
+    email, subject = e.address(slots["name"]), slots["subject"]
+    recipient = e.address(slots["recipient_name"])
+    for mail in reversed(inbox(e, f"{email} {subject}", since=_MONDAY, until=_SUNDAY)):
+        if mail["sender/recipient"] == email and mail["subject"] == subject:
+            _forward(e, mail, recipient)
+
+
+def forward_about(e: Episode) -> None:
+    """Forward the latest email about a subject to one or two people."""
+    slots = e.slots()
+    mail = newest_about(e, slots["subject"])
+    names = [slots[key] for key in sorted(slots) if key.startswith("recipient_name")]
+    for recipient in [e.address(name) for name in names]:
+        _forward(e, mail, recipient)
+
+
+def forward_from(e: Episode) -> None:
+    """Forward the latest email from somebody."""
+    slots = e.slots()
+    mail = newest_from(e, slots["sender_name"])
+    _forward(e, mail, e.address(slots["recipient_name"]))
+
+
+def _reply(e: Episode, mail: Mail) -> None:
+    match = _WITH.search(e.query)
+    if match is None:
+        raise Stuck("the query does not say what to answer")
+    e.write("email.reply_email", email_id=mail["email_id"], body=match[1])
+
+
+def _forward(e: Episode, mail: Mail, recipient: str) -> None:
+    e.write("email.forward_email", email_id=mail["email_id"], recipient=recipient)
+
+
+FAMILIES: dict[str, Callable[[Episode], Any]] = {
+    "email-t00": delete_last,
+    "email-t01": delete_recent,
+    "email-t02": send,
+    "email-t03": reply_about,
+    "email-t04": forward_week,
+    "email-t05": forward_about,
+    "email-t06": forward_from,
+    "email-t07": forward_about,
+    "email-t08": reply_last,
+}

@@ -1,0 +1,261 @@
+"""A world of the user's own: the one in docs/worlds.md runs, and mistakes name their line."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+
+from rung.core.errors import TaskError
+from rung.tasks.folder import load_task
+from rung.tasks.holdout import read_holdout
+from rung.tasks.task import Example, Task
+from rung.worlds.open import open_world
+from rung.worlds.tables import Kind, Refused, Row, Tables
+from rung.worlds.toolbox import Toolbox
+from rung.worlds.user_world import TableWorld, load_world
+from rung.worlds.world import Call
+
+PAGE = Path(__file__).parents[2] / "docs" / "worlds.md"
+FILES = {"task.toml": "toml", "form.json": "json", "examples.jsonl": "jsonl", "world.py": "python"}
+
+
+def block(language: str) -> str:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[0]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    folder = tmp_path / "returns"
+    folder.mkdir()
+    for name, language in FILES.items():
+        (folder / name).write_text(block(language), "utf-8")
+    return load_task(folder)
+
+
+def examples_of(task: Task) -> list[Example]:
+    return [*task.train, *task.dev, *read_holdout(task)]
+
+
+def calls(*pairs: tuple[str, dict[str, Any]]) -> list[Call]:
+    return [Call(tool=tool, arguments=arguments) for tool, arguments in pairs]
+
+
+def test_the_documented_world_is_small() -> None:
+    source = block("python")
+    assert len(source.splitlines()) <= 60
+    ast.parse(source)
+
+
+def test_the_oracle_is_strict_and_who_does_nothing_scores_nothing(task: Task) -> None:
+    world = open_world(task)
+    assert len(examples_of(task)) == 3
+    for example in examples_of(task):
+        session = world.start(example)
+        results = [session.call(call) for call in world.oracle(example)]
+        assert [result.error for result in results] == [""] * len(results)
+        solved = world.score(example, world.oracle(example))
+        assert (solved.action_level, solved.strict, solved.cause) == (1.0, True, "")
+        idle = world.score(example, [])
+        assert (idle.action_level, idle.strict, idle.cause) == (0.0, False, "missing_action")
+
+
+REFUND = ("refund", {"order": "A-1001", "reason": "wrong_size"})
+MAIL = ("write_mail", {"to": "ada@mail.example", "text": "Your 80.00 EUR are on their way."})
+
+
+@pytest.mark.parametrize(
+    ("made", "action_level", "cause"),
+    [
+        ([REFUND, MAIL], 1.0, ""),
+        ([MAIL, REFUND], 1.0, ""),
+        ([REFUND, REFUND, MAIL], 1.0, ""),
+        ([REFUND, ("write_mail", {"to": "ada@mail.example", "text": "Done."})], 0.75,
+         "omitted_datum"),
+        ([("refund", {"order": "A-1001", "reason": "defective"}), MAIL], 0.75, "wrong_argument"),
+        ([REFUND, MAIL, ("refund", {"order": "A-1003", "reason": "defective"})], 1.0,
+         "over_action"),
+        ([REFUND, MAIL, ("refund", {"order": "A-1002", "reason": "defective"})], 1.0, "forbidden"),
+        ([REFUND], 0.5, "missing_action"),
+        ([("find_orders", {"email": "ada@mail.example"})], 0.0, "missing_action"),
+    ],
+)  # fmt: skip
+def test_what_calls_are_worth(task: Task, made: list[Any], action_level: float, cause: str) -> None:
+    outcome = open_world(task).score(task.train[0], calls(*made))
+    assert (outcome.action_level, outcome.cause) == (action_level, cause)
+    assert outcome.strict is (cause == "")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("refnd", {}), "there is no tool 'refnd'; did you mean 'refund'?"),
+        (("refund", {"order": "A-1001"}), "refund: reason is missing"),
+        (("refund", {"order": "A-1001", "reasn": "x"}), "no argument 'reasn'; did you mean"),
+        (("refund", {"order": "1001", "reason": "defective"}), "refund: order is '1001'; string"),
+        (("refund", {"order": "A-1001", "reason": "ugly"}), "reason is 'ugly'; input should be"),
+        (("refund", {"order": "A-7", "reason": "defective"}), "no order 'A-7'"),
+        (("find_orders", {"email": 3}), "find_orders: email is 3; input should be a valid string"),
+    ],
+)
+def test_a_wrong_call_says_why_and_changes_nothing(
+    task: Task, call: tuple[str, dict[str, Any]], message: str
+) -> None:
+    session = open_world(task).start(task.train[0])
+    (wrong,) = calls(call)
+    result = session.call(wrong)
+    assert (result.fault, result.value) == ("input", None)
+    assert message in result.error
+    (look,) = calls(("find_orders", {"email": "ada@mail.example"}))
+    assert [row["refunded"] for row in session.call(look).value] == [False, False]
+
+
+def test_sessions_and_results_share_nothing(task: Task) -> None:
+    world = open_world(task)
+    first, second = world.start(task.train[0]), world.start(task.train[0])
+    refund, look = calls(REFUND, ("find_orders", {"email": "ada@mail.example"}))
+    before = first.call(look).value
+    assert first.call(refund).value["refunded"] is True
+    assert before[0]["refunded"] is False
+    assert second.call(look).value == before
+
+
+def test_schemas_come_from_types() -> None:
+    box = Toolbox()
+
+    @box.tool(writes=True, name="stock.move")
+    def move(
+        tables: Tables,
+        item: Annotated[str, Field(description="its id")],
+        title: str,
+        to: Literal["shelf", "bin"],
+        amount: int = 1,
+        note: str | None = None,
+    ) -> None:
+        """Move an item.
+
+        Bins are emptied at night.
+        """
+
+    (tool,) = box.tools()
+    assert (tool.name, tool.writes) == ("stock.move", True)
+    assert tool.description == "Move an item.\n\nBins are emptied at night."
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "item": {"type": "string", "description": "its id"},
+            "title": {"type": "string"},
+            "to": {"type": "string", "enum": ["shelf", "bin"]},
+            "amount": {"type": "integer", "default": 1},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        },
+        "required": ["item", "title", "to"],
+        "additionalProperties": False,
+    }
+    assert move.__name__ == "move"
+
+
+def test_null_stands_for_an_argument_left_out() -> None:
+    box = Toolbox()
+
+    @box.tool
+    def count(state: list[int], low: int = 1) -> int:
+        """Count."""
+        return sum(item >= low for item in state)
+
+    assert box.use([0, 1, 2], Call(tool="count", arguments={"low": None})).value == 2
+    assert box.use([0, 1, 2], Call(tool="count", arguments={"low": 2})).value == 1
+    assert box.use([0], Call(tool="count", arguments={"low": "2"})).fault == "input"
+    assert box.use([0], Call(tool="count", arguments={"low": float("nan")})).fault == "input"
+
+
+@pytest.mark.parametrize(
+    ("body", "fault", "error"),
+    [
+        ("raise Refused('closed')", "input", "closed"),
+        ("raise TimeoutError", "tool", "act: TimeoutError"),
+        ("raise ConnectionError('line is down')", "tool", "act: line is down"),
+    ],
+)
+def test_whose_failure_it_is(body: str, fault: str, error: str) -> None:
+    box = Toolbox()
+    names: dict[str, Any] = {"Refused": Refused}
+    exec(f"def act(state):\n    'Act.'\n    {body}", names)
+    box.tool(names["act"])
+    result = box.use(None, Call(tool="act", arguments={}))
+    assert (result.fault, result.error, result.value) == (fault, error, None)
+
+
+HEAD = "from rung.worlds.user_world import Toolbox\nbox = Toolbox()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\n", r"world.py: no WORLD \(WORLD = TableWorld"),
+        ("WORLD = 1\n", "WORLD has no name, tools, brief, start, oracle, score"),
+        ("class WORLD:\n    def __init__(self): 1 / 0\n", "line 2: making WORLD raised ZeroDivis"),
+        ("def f(:\n", "line 1: loading the world raised SyntaxError"),
+        (f"{HEAD}@box.tool\ndef f(s): ...\n", "line 3: tool 'f' has no docstring"),
+        (f"{HEAD}@box.tool\ndef f(s, x):\n    'F.'\n", "line 3: tool 'f': its argument 'x' has no"),
+        (f"{HEAD}@box.tool\ndef f():\n    'F.'\n", "takes no argument; its first is the state"),
+        (f"{HEAD}@box.tool\ndef f(s, *x: int):\n    'F.'\n", "cannot be given by name"),
+        (f"{HEAD}@box.tool\ndef f(s, x: 'Gone'):\n    'F.'\n", "name 'Gone' is not defined"),
+        (f"{HEAD}@box.tool(name='a b')\ndef f(s):\n    'F.'\n", "a name has letters"),
+        (f"{HEAD}for _ in '12':\n    @box.tool\n    def f(s):\n        'F.'\n", "two tools 'f'"),
+    ],
+)
+def test_mistakes_name_the_line(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "world.py").write_text(source)
+    with pytest.raises(TaskError, match=message):
+        load_world(tmp_path / "world.py")
+
+
+def test_a_mistake_in_a_tool_names_its_line(task: Task) -> None:
+    path = task.path / "world.py"
+    path.write_text(path.read_text().replace("tables.add(", "tables.insert("))
+    world = open_world(task)
+    with pytest.raises(TaskError, match=r"world.py, line \d+: the tool write_mail raised Attrib"):
+        world.score(task.train[0], calls(MAIL))
+
+
+@pytest.mark.parametrize(
+    ("setup", "message"),
+    [
+        ({"row": {}}, r"unknown key setup.row \(did you mean 'rows'"),
+        ({"rows": {"order": []}}, r"a table 'order' \(did you mean 'orders'"),
+        ({"rows": {"orders": [{"email": "x"}]}}, "a row of setup.rows has no id"),
+        ({"look_ups": [{"tool": "find_orders"}]}, "is no list of calls"),
+        ({"says": {"text": ["80"]}}, "setup.says is"),
+    ],
+)
+def test_a_setup_that_cannot_be_used_is_named(setup: dict[str, Any], message: str) -> None:
+    world = TableWorld(
+        name="t", brief="b", toolbox=Toolbox(), kinds={"orders": Kind(noun="order", prefix="A")}
+    )
+    example = Example(id="e", input="", target={"calls": []}, group="e", setup=setup)
+    with pytest.raises(TaskError, match=message):
+        world.oracle(example)
+        world.score(example, [])
+
+
+def test_new_rows_are_compared_without_their_ids() -> None:
+    box = Toolbox()
+
+    @box.tool(writes=True)
+    def note(tables: Tables, text: str) -> Row:
+        """Write a note."""
+        return tables.add("notes", {"text": text})
+
+    kinds = {"notes": Kind(noun="note", prefix="N")}
+    world = TableWorld(name="t", brief="b", toolbox=box, kinds=kinds)
+    pair = [{"tool": "note", "arguments": {"text": text}} for text in ("a", "b")]
+    example = Example(id="e", input="", target={"calls": pair}, group="e")
+    made = [Call(**call) for call in json.loads(json.dumps(pair[::-1]))]
+    assert world.score(example, made).strict
+    assert not world.score(example, [*made, made[0]]).strict

@@ -1,0 +1,165 @@
+"""Tasks are made from a data set in a folder; recorded runs are imported and scored."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from rung.cli import main
+from rung.core.errors import ConfigError, GateError, TaskError
+from rung.flow.run import run_route
+from rung.tasks.folder import load_task
+from rung.tasks.task import Task
+from rung.worlds.catalog import BUNDLED, bundled_from, make_bundled
+from rung.worlds.workbench import generate, generate_by_template, is_data_set, recorded
+from rung.worlds.workbench.published import data_folder, read_examples, read_recorded
+from rung.worlds.workbench.world import WorkBench
+
+
+@pytest.fixture
+def task(data_set: Path) -> Task:
+    return make_bundled("workbench", "office", data=data_set)
+
+
+def test_examples_are_numbered_by_file_and_grouped_by_template(data_set: Path) -> None:
+    examples = read_examples(data_folder(data_set))
+    assert [example.id for example in examples] == [f"email-{n:03d}" for n in range(10)]
+    assert {example.group for example in examples} == {"email-t00"}
+    assert examples[0].target == {
+        "calls": [{"tool": "email.delete_email", "arguments": {"email_id": "00000011"}}]
+    }
+    assert examples[0].setup["domains"] == ["email"]
+
+
+def test_recorded_runs_are_named_by_model_and_tools(data_set: Path) -> None:
+    data = data_folder(data_set)
+    runs = read_recorded(data, read_examples(data))
+    assert list(runs) == ["best", "best-all"]
+    assert runs["best"][1].error == "ran out of time"
+    assert runs["best-all"][0].unread == ("email.delete_email.func(1)",)
+    assert runs["best"][0].source == "email/best_domains_2024-01-02_03-04-05.csv"
+
+
+def test_queries_are_split_within_templates(task: Task) -> None:
+    assert (len(task.train), len(task.dev), task.num_holdout) == (5, 1, 4)
+    assert Counter(example.group for example in task.train) == {"train/email-t00": 5}
+
+
+def test_the_split_depends_on_the_seed_alone(data_set: Path) -> None:
+    first, again, other = (generate(data=data_set, seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_whole_templates_can_be_held_out(data_set: Path) -> None:
+    splits = generate_by_template(data=data_set)
+    assert [len(splits[split]) for split in ("train", "dev", "holdout")] in ([10, 0, 0], [0, 10, 0])
+
+
+def test_the_folder_is_self_contained(task: Task, data_set: Path) -> None:
+    for path in sorted(data_set.rglob("*.csv")):
+        path.unlink()
+    again = load_task(task.path)
+    assert again.world == "workbench"
+    world = WorkBench.open(again.path / "world")
+    for example in (*again.train, *again.dev):
+        assert world.score(example, world.oracle(example)).strict
+
+
+def test_a_data_set_is_recognised(data_set: Path, tmp_path: Path) -> None:
+    assert is_data_set(data_set)
+    assert is_data_set(data_set / "data")
+    assert not is_data_set(tmp_path)
+    assert bundled_from(data_set, "mine") == "workbench"
+    assert bundled_from(data_set, "workbench-templates") == "workbench-templates"
+    assert bundled_from(tmp_path, "workbench") is None
+    assert bundled_from(tmp_path / "train.csv", "workbench") is None
+
+
+def test_without_the_data_set_the_error_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TaskError, match="rung init workbench --from FOLDER"):
+        make_bundled("workbench", "workbench")
+
+
+def test_sizes_cannot_be_chosen(data_set: Path) -> None:
+    with pytest.raises(ConfigError, match="num_train cannot be chosen"):
+        make_bundled("workbench", "office", data=data_set, num_train=3)
+
+
+def test_a_task_that_could_not_be_furnished_is_not_there(
+    data_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data_set / "data" / "raw" / "email_addresses.csv").unlink()
+    with pytest.raises(TaskError, match="email_addresses.csv: No such file"):
+        make_bundled("workbench", "office", data=data_set)
+    assert list((data_set.parent / "rung" / "tasks").glob("*")) == []
+
+
+def test_a_recorded_run_is_scored_on_all_examples(task: Task) -> None:
+    arm, path = run_route(task, "recorded:best")
+    assert (arm.split, arm.kind, arm.num_examples, arm.num_groups) == ("all", "reference", 10, 1)
+    assert arm.strict == 0.9
+    assert arm.num_failed == 1
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    failed = next(row for row in rows if row["status"] == "failed")
+    assert (failed["score"], failed["error"]) == (0.0, "ran out of time")
+    assert failed["cause"] == "truncated"
+    assert failed["fields"] == {"action_level": 1.0, "exact": 0.0, "side_effects": 0.0}
+    assert {row["group"].split("/")[0] for row in rows} == {"train", "dev", "holdout"}
+
+
+def test_calls_that_cannot_be_read_are_skipped(task: Task) -> None:
+    arm, _ = run_route(task, "recorded:BEST-all")
+    assert sum(row.strict for row in arm.rows) == 2  # the two that ask for this
+    assert sum(row.fields["side_effects"] for row in arm.rows) == 8
+
+
+def test_a_recorded_run_can_be_scored_on_dev_alone(task: Task) -> None:
+    arm, _ = run_route(task, "recorded:best", split="dev")
+    assert (arm.split, arm.num_examples) == ("dev", 1)
+    with pytest.raises(GateError, match="holdout alone"):
+        run_route(task, "recorded:best", split="holdout")
+    with pytest.raises(ConfigError, match="unknown split 'test'"):
+        run_route(task, "recorded:best", split="test")
+
+
+def test_an_unknown_run_is_named(task: Task) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'best'"):
+        run_route(task, "recorded:bets")
+    assert recorded.names(task.path) == ["best", "best-all"]
+
+
+def test_a_run_that_lacks_queries_is_refused(data_set: Path) -> None:
+    path = next((data_set / "data" / "results" / "email").glob("best_all*"))
+    path.write_text("\n".join(path.read_text("utf-8").splitlines()[:5]), "utf-8")
+    with pytest.raises(TaskError, match="'best-all' lacks 6 queries"):
+        make_bundled("workbench", "office", data=data_set)
+
+
+def test_on_the_command_line(
+    data_set: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rung(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["rung", *map(str, arguments)])
+        with suppress(SystemExit):
+            main()
+        return capsys.readouterr().out
+
+    made = json.loads(rung("init", "office", "--from", data_set, "--json"))
+    assert made["splits"] == {"train": 5, "dev": 1, "holdout": 4}
+    found = json.loads(rung("run", "office", "--route", "recorded:best", "--json"))
+    assert (found["strict"], found["split"], found["cost_usd"]) == (0.9, "all", None)
+    assert found["fields"]["exact"] == 0.9
+    assert "side_effects 0.000" in rung("run", "office", "--route", "recorded:best")
+
+
+def test_both_tasks_are_bundled() -> None:
+    assert {"workbench", "workbench-templates"} <= set(BUNDLED)
