@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "rung"
 ORDER = (
-    "core", "stats", "store", "engines", "forms", "tasks", "worlds", "routes", "ladder",
+    "core", "stats", "store", "engines", "forms", "tasks", "worlds", "agents", "routes", "ladder",
     "gate", "registry", "report", "flow", "cli",
 )  # fmt: skip
 HOMES = {
@@ -22,6 +22,7 @@ HOMES = {
     "aiohttp": ("engines",),
     "xllamacpp": (),
     "llguidance": ("engines", "forms"),
+    "mcp": ("worlds",),
     "pickle": (),
 }
 

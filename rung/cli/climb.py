@@ -18,7 +18,10 @@ def climb(
     reference: Annotated[
         str, typer.Option("--reference", help="Strong model that candidates must match.")
     ] = "",
-    rungs: Annotated[str, typer.Option("--rungs", help="Only these, e.g. blank,form,head.")] = "",
+    rungs: Annotated[
+        str,
+        typer.Option("--rungs", help="Only these, e.g. blank,form,head; or form,calibrated."),
+    ] = "",
     limit: Limit = 0,
     minutes: Annotated[
         float, typer.Option("--minutes", min=0.1, help="Without --limit: fit into this time.")
@@ -52,8 +55,9 @@ def climb(
     with show_progress(quiet=as_json) as tell:
         plan = flow.plan(name, options, tell)
         if not as_json or dry_run:
+            fitted_on = f"{plan.num_train} train, " if plan.num_train else ""
             say(
-                f"estimate: {plan.num_dev} dev and {plan.num_holdout} holdout examples, "
+                f"estimate: {fitted_on}{plan.num_dev} dev and {plan.num_holdout} holdout examples, "
                 f"{plan.num_calls} answers, {plan.minutes:.1f} minutes, ${plan.cost_usd:.4f}"
             )
         if dry_run:

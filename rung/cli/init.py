@@ -14,7 +14,10 @@ from rung.core.errors import ConfigError
 def init(
     name: Annotated[str, typer.Argument(help="Name of the new task.")],
     source: Annotated[
-        str, typer.Option("--from", help="CSV, TSV or JSONL file, or a bundled task's name.")
+        str,
+        typer.Option(
+            "--from", help="CSV, TSV or JSONL file, a bundled task's name, or a data set's folder."
+        ),
     ],
     input_column: Annotated[str, typer.Option("--input", help="Column of the input.")] = "",
     target: Annotated[
@@ -40,9 +43,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a task: read, split without leakage, lock the holdout."""
-    if ties not in ("near", "exact", "group"):
-        raise ConfigError(f"--ties {ties!r} is unknown", hint="--ties near, exact or group")
-    from rung.flow.make import BUNDLED, make_bundled
+    from rung.flow.make import BUNDLED, bundled_from, make_bundled
 
     if ties not in ("near", "exact", "group"):
         raise ConfigError(f"--ties {ties!r} is unknown", hint="--ties near, exact or group")
@@ -50,6 +51,10 @@ def init(
 
     if source in BUNDLED:
         task = make_bundled(source, name, seed=seed, **_sizes(sizes))
+        _print(task.name, str(task.path), task, [], as_json)
+        return
+    if bundled := bundled_from(Path(source), name):
+        task = make_bundled(bundled, name, data=Path(source), seed=seed, **_sizes(sizes))
         _print(task.name, str(task.path), task, [], as_json)
         return
     made = init_file(
@@ -81,7 +86,7 @@ def _notes(made: Any) -> list[str]:
     return [f"{counts['num_rows']} rows read", *dropped, *made.notes]
 
 
-def _sizes(text: str) -> dict[str, int]:
+def _sizes(text: str) -> dict[str, Any]:
     if not text:
         return {}
     parts = text.split(",")

@@ -1,4 +1,4 @@
-"""`rung run NAME --route R`: evaluate one route and write a results file."""
+"""`rung run NAME --route R`: evaluate one route, or score a recorded run; write a results file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from rung.cli.progress import show_progress
 
 def run(
     name: Annotated[str, typer.Argument(help="Task.")],
-    route: Annotated[str, typer.Option("--route", help="Route by name or hash, e.g. form.")],
-    split: Annotated[str, typer.Option("--split", help="train or dev.")] = "dev",
+    route: Annotated[
+        str, typer.Option("--route", help="Route by name or hash, e.g. form or recorded:gpt-4.")
+    ],
+    split: Annotated[
+        str, typer.Option("--split", help="train or dev; a recorded run takes all without it.")
+    ] = "",
     model: Annotated[str, typer.Option("--model", help="For a route not measured before.")] = "",
     samples: Annotated[int, typer.Option("--samples", help="Draws per example.")] = 1,
     limit: Limit = 0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate one route on dev or train; write a results file that `rung compare` reads."""
+    """Evaluate one route on dev (or train); write a results file that `rung compare` reads."""
     from rung import flow
     from rung.engines.catalogue import DEFAULT_MODEL
+    from rung.flow.run import mean_fields
     from rung.report.export import arm_json
     from rung.report.table import render_run
 
@@ -38,7 +43,9 @@ def run(
             tell=tell,
         )
     if as_json:
-        print_json({**arm_json(arm), "results": str(path)})
+        print_json({**arm_json(arm), "fields": mean_fields(arm), "results": str(path)})
     else:
         render_run(arm, console())
+        means = ", ".join(f"{name} {mean:.3f}" for name, mean in mean_fields(arm).items())
+        print(f"fields   {means}")
         say(f"results file: {path}")

@@ -16,6 +16,7 @@ from rung.flow.decide import Judged, judge_routes
 from rung.flow.session import Session, Tell, open_session, situation
 from rung.gate.limits import check_limits
 from rung.gate.rows import gather
+from rung.ladder.baseline import raw_route, reference_route
 from rung.ladder.climb import Proposed, choose_candidates, draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.plan import Plan, plan_climb, select_rungs
@@ -38,7 +39,7 @@ class Options:
     reference: str = ""
     """A strong model whose answers the candidates must match; empty: the raw small model."""
     rungs: tuple[str, ...] = ()
-    """Names of rungs; all when empty."""
+    """Names of rungs; the whole ladder, without the optional ones, when empty."""
     limit: int = 0
     """Examples per split; 0 fits the climb into `minutes`."""
     minutes: float = 3.0
@@ -85,7 +86,7 @@ def climb(task: str | Task, options: Options = Options(), tell: Tell | None = No
 
 def _prepare(session: Session, options: Options) -> _Ascent:
     task = session.task
-    rungs = select_rungs(options.rungs)
+    rungs = select_rungs(options.rungs, in_world=bool(task.world))
     situations = [situation(session, model, options.seed) for model in options.models]
     ready, waiting, needs = _sort(rungs, situations)
     proposed = _propose(ready, len(situations))
@@ -144,12 +145,10 @@ def _incumbent(session: Session, options: Options, small: Situation, run: RunDir
     """Return what the candidates must survive against: the reference if one is named, else the
     route in service, else the raw model on a blank page."""
     if options.reference:
-        strong = situation(session, options.reference, options.seed)
-        output = "json" if strong.capabilities.schema else "blank"
-        return strong.route(name="reference", rung="reference", output=output, max_tokens=1024)
+        return reference_route(situation(session, options.reference, options.seed))
     if serving := promoted(session.store, session.task.name, except_by=run.path.name):
         return in_service(serving)
-    return small.route(name="blank", rung="blank", output="blank")
+    return raw_route(small)
 
 
 def _settings(

@@ -8,7 +8,7 @@ from typing import Any
 
 from rung.tasks.importer import ImportReport, init_task
 from rung.tasks.splits import Ties
-from rung.worlds.catalog import BUNDLED, make_bundled
+from rung.worlds.catalog import BUNDLED, bundled_from, make_bundled
 
 
 def init(
@@ -45,4 +45,4 @@ def init(
     )
 
 
-__all__ = ["BUNDLED", "ImportReport", "init", "make_bundled"]
+__all__ = ["BUNDLED", "ImportReport", "bundled_from", "init", "make_bundled"]

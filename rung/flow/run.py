@@ -1,4 +1,4 @@
-"""Evaluate one route on dev or train and write a results file."""
+"""Evaluate one route on dev or train, or a recorded run on everything; write a results file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from rung.core.errors import ConfigError, GateError
 from rung.core.records import Split
 from rung.engines.catalogue import DEFAULT_MODEL
+from rung.flow.recorded import is_recorded, run_recorded
 from rung.flow.session import Session, Tell, open_session, situation
 from rung.ladder.climb import draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.measure import to_arm
-from rung.ladder.plan import LADDER
+from rung.ladder.plan import select_rungs
 from rung.ladder.result import Arm
 from rung.registry import find_route
 from rung.routes.route import Route
@@ -23,14 +24,20 @@ def run_route(
     task: str | Task,
     route: str,
     *,
-    split: str = "dev",
+    split: str = "",
     model: str = DEFAULT_MODEL,
     samples: int = 1,
     limit: int = 0,
     seed: int = 0,
     tell: Tell | None = None,
 ) -> tuple[Arm, Path]:
-    """Return the arm of one route (by name or hash) and the results file that was written."""
+    """Return the arm of one route (by name or hash) and the results file that was written.
+
+    Without `split` a route runs on dev, and a recorded one (`recorded:gpt-4`) on all examples.
+    """
+    if is_recorded(route):
+        return run_recorded(task, route, split=split or "all", limit=limit, seed=seed)
+    split = split or "dev"
     if split == "holdout":
         raise GateError("a run may not read the holdout", hint=f"rung gate {task} {route}")
     if split not in ("train", "dev"):
@@ -52,6 +59,12 @@ def run_route(
         return to_arm(chosen, rows, which, priced_errors=priced), path
 
 
+def mean_fields(arm: Arm) -> dict[str, float]:
+    """Return the mean of every field that all rows of an arm are scored by."""
+    names = [name for name in arm.rows[0].fields if all(name in row.fields for row in arm.rows)]
+    return {name: sum(row.fields[name] for row in arm.rows) / len(arm.rows) for name in names}
+
+
 def _find(session: Session, name: str, model: str, seed: int) -> Route:
     """Return a route measured before, else one that the ladder or the floors propose."""
     try:
@@ -65,4 +78,5 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
 
 def _proposals(session: Session, model: str, seed: int) -> list[Route]:
     small = situation(session, model, seed)
-    return [*floor_routes(small), *(route for rung in LADDER for route in rung.propose(small))]
+    rungs = select_rungs((), in_world=bool(session.task.world))
+    return [*floor_routes(small), *(route for rung in rungs for route in rung.propose(small))]

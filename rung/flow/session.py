@@ -10,7 +10,7 @@ from rung.engines.base import Engine
 from rung.engines.open import open_engine, price_of_model
 from rung.ladder.climb import Climber, Step
 from rung.ladder.rung import Situation
-from rung.routes.answer import Runtime
+from rung.routes.runtime import Runtime
 from rung.store import Store
 from rung.tasks.task import Task
 from rung.worlds.catalog import load

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 from rung.core.seeds import stream
 from rung.ladder.rung import Need, Rung, Situation
-from rung.routes.answer import Answer
 from rung.routes.calibrate import MIN_LABELS, Labelled, calibratable, fit, with_thresholds
 from rung.routes.calibration import to_bytes
 from rung.routes.route import Route
+from rung.routes.runtime import Answer
 from rung.tasks.task import Example
 
 NAME = "form+calibrated"
@@ -86,4 +86,5 @@ RUNG = Rung(
     about="choice probabilities fitted on train answers, with prediction sets",
     propose=propose,
     needs=needs,
+    min_before_stop=30,
 )

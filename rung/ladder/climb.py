@@ -22,9 +22,9 @@ from rung.engines.prices import Price
 from rung.ladder.measure import cost_per_accepted, to_arm
 from rung.ladder.plan import Estimate
 from rung.ladder.result import Arm
-from rung.routes.answer import Answer, Runtime
 from rung.routes.evaluate import answer_all, evaluate
 from rung.routes.route import Route
+from rung.routes.runtime import Answer, Runtime
 from rung.stats.sequential import bounded_mean_sequence
 from rung.tasks.task import Example
 

@@ -17,19 +17,20 @@ from rung.routes.route import Route
 
 
 def floor_routes(situation: Situation) -> tuple[Route, ...]:
-    """Return the routes `empty`, `majority` and `oracle`."""
+    """Return the routes `empty`, `majority` and `oracle`; in a world nothing is the majority."""
     shared: dict[str, Any] = {"model": "", "max_tokens": 0}
-    return (
-        situation.route(name="empty", rung="empty", output="constant", constant="{}", **shared),
-        situation.route(
-            name="majority",
-            rung="majority",
-            output="constant",
-            constant=canonical_json(_majority(situation)),
-            **shared,
-        ),
-        situation.route(name="oracle", rung="oracle", output="oracle", **shared),
+    empty = situation.route(name="empty", rung="empty", output="constant", constant="{}", **shared)
+    oracle = situation.route(name="oracle", rung="oracle", output="oracle", **shared)
+    if situation.task.world:
+        return (empty, oracle)
+    majority = situation.route(
+        name="majority",
+        rung="majority",
+        output="constant",
+        constant=canonical_json(_majority(situation)),
+        **shared,
     )
+    return (empty, majority, oracle)
 
 
 def _majority(situation: Situation) -> dict[str, Any]:

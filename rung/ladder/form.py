@@ -15,8 +15,8 @@ def propose(situation: Situation) -> tuple[Route, ...]:
     plain = situation.route(name="form", rung="form", output="form")
     if not situation.capabilities.choice_logprobs or not situation.form.choices():
         return (plain,)
-    calibrated = situation.route(name="form+prior", rung="form", output="form", use_priors=True)
-    return (plain, calibrated)
+    lifted = situation.route(name="form+prior", rung="form", output="form", use_priors=True)
+    return (plain, lifted)
 
 
 RUNG = Rung(

@@ -7,17 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rung.core.records import Row, Split
-from rung.ladder.result import Arm, Kind
+from rung.core.records import Row
+from rung.ladder.result import Arm, Kind, Measured
 from rung.routes.route import Route
 from rung.stats.bootstrap import ratio_interval
 from rung.stats.intervals import mean_interval
 
-_KINDS: dict[str, Kind] = {"empty": "floor", "majority": "floor", "oracle": "ceiling"}
+_KINDS: dict[str, Kind] = {
+    "empty": "floor",
+    "majority": "floor",
+    "oracle": "ceiling",
+    "recorded": "reference",
+}
 
 
 def to_arm(
-    route: Route, rows: Sequence[Row], split: Split, *, priced_errors: bool, stopped: str = ""
+    route: Route, rows: Sequence[Row], split: Measured, *, priced_errors: bool, stopped: str = ""
 ) -> Arm:
     """Summarise one route's rows on one split.
 

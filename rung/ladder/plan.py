@@ -1,8 +1,9 @@
 """The ladder, and what climbing it will take before anything is spent.
 
-`LADDER` is the whole list of rungs, in the order in which they are shown. `plan_climb` turns a task
-and a budget of minutes into numbers of examples; `Plan` is saved with the run, so a resumed climb
-keeps its numbers whatever the machine does that day.
+`LADDER` is what a climb measures unless told otherwise, in the order in which it is shown;
+`OPTIONAL` rungs are climbed only when they are named. `plan_climb` turns a task and a budget of
+minutes into numbers of examples; `Plan` is saved with the run, so a resumed climb keeps its numbers
+whatever the machine does that day.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
-from rung.ladder import blank, examples, form, head, json_mode, parallel, thinking
+from rung.ladder import blank, calibrated, examples, form, head, json_mode, parallel, thinking
+from rung.ladder.agent import AGENT_LADDER
 from rung.ladder.rung import Rung
 
 LADDER: tuple[Rung, ...] = (
@@ -26,6 +28,7 @@ LADDER: tuple[Rung, ...] = (
     head.HEAD,
     head.MIXED,
 )
+OPTIONAL: tuple[Rung, ...] = (calibrated.RUNG,)
 MIN_EXAMPLES = 10
 _HOLDOUT_SHARE = 0.4
 
@@ -60,15 +63,23 @@ class Plan:
         return asdict(self)
 
 
-def select_rungs(names: Sequence[str]) -> tuple[Rung, ...]:
-    """Return the rungs of these names in ladder order; all of them when no name is given."""
-    known = [rung.name for rung in LADDER]
+def select_rungs(names: Sequence[str], *, in_world: bool = False) -> tuple[Rung, ...]:
+    """Return the rungs of these names, in order; the whole ladder when no name is given.
+
+    `in_world` says that the task is played in a world, which has a ladder of its own. Raises
+    ConfigError for a name that is no rung's.
+    """
+    ladder = AGENT_LADDER if in_world else LADDER
+    if not names:
+        return ladder
+    rungs = ladder if in_world else (*LADDER, *OPTIONAL)
+    known = [rung.name for rung in rungs]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(
             f"unknown rung {unknown[0]!r} ({did_you_mean(unknown[0], known)})",
             hint=f"choose from {', '.join(known)}",
         )
-    return tuple(rung for rung in LADDER if not names or rung.name in names)
+    return tuple(rung for rung in rungs if rung.name in names)
 
 
 def plan_climb(

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from rung.core.records import Effort, Row, Split, Usage
 
 Kind = Literal["floor", "ceiling", "rung", "reference"]
+Measured = Split | Literal["all"]
+"""What an arm was measured on; only recorded runs, which never saw a split, on `all`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class Arm:
     rung: str
     kind: Kind = "rung"
     model: str
-    split: Split
+    split: Measured
     num_examples: int
     num_groups: int
     score: float

@@ -14,8 +14,8 @@ from typing import Any
 from rung.core.hashing import content_hash
 from rung.engines.base import Capabilities
 from rung.forms import Form
-from rung.routes.answer import Answer
 from rung.routes.route import Route
+from rung.routes.runtime import Answer
 from rung.store import Artifacts
 from rung.tasks.task import Example, Task
 

@@ -1,10 +1,10 @@
 """What the arms of a climb answer: the `question | result | interpretation` lines.
 
 The questions are those a reader of a ladder asks: was it the form, was it the output budget, did
-thinking, examples, a linear head help, does mixing cost text quality, did dev hold on the holdout.
-Each result carries n and a 95 % interval; an interpretation claims a direction only where its
-interval excludes no effect, and never that two routes are equal. A question whose arms were not
-run is left out. The decision to promote is the gate's, not made here.
+thinking, examples, calibration, a linear head help, does mixing cost text quality, did dev hold on
+the holdout. Each result carries n and a 95 % interval; an interpretation claims a direction only
+where its interval excludes no effect, and never that two routes are equal. A question whose arms
+were not run is left out. The decision to promote is the gate's, not made here.
 
 Sources: paired clustered difference in `rung.stats.paired`; difference of two independent means
 from their own intervals: Zou and Donner 2008 (MOVER), as Newcombe 1998 for proportions.
@@ -28,7 +28,10 @@ from rung.report.pairing import (
 )
 from rung.stats.intervals import mean_interval
 
-LLM_RUNGS = ("blank", "json", "form", "parallel", "thinking", "examples")
+LLM_RUNGS = (
+    "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "thinking",
+    "examples", "calibrated",
+)  # fmt: skip
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
 CUT = re.compile(r"cut at (\d+) tokens")
@@ -105,6 +108,17 @@ def _budget(arms: Sequence[Arm]) -> Iterator[Answered]:
     )
 
 
+def _mechanisms(arms: Sequence[Arm]) -> Iterator[Answered]:
+    """Compare each mechanism of an agent with the rung before it."""
+    for before, rung, question, name in (
+        ("form", "cards", "Do tool cards do what JSON Schemas do?", "cards"),
+        ("cards", "guards", "Did guards help?", "guards"),
+        ("guards", "recovery", "Did scripted recovery help?", "recovery"),
+    ):
+        for both in _pairs(arms, before, rung):
+            yield _effect(question, both, up=f"{name} score higher", down=f"{name} score lower")
+
+
 def _thinking(arms: Sequence[Arm]) -> Iterator[Answered]:
     for arm in _of_rung(arms, "thinking"):
         yield from _against_twin(arm, _twin(arm, arms), "Did thinking help {}?")
@@ -114,6 +128,12 @@ def _examples(arms: Sequence[Arm]) -> Iterator[Answered]:
     for arm in _of_rung(arms, "examples"):
         twin = _twin(arm, arms) or _first(arms, "form")
         yield from _against_twin(arm, twin, "Did examples in the prompt help {}?")
+
+
+def _calibrated(arms: Sequence[Arm]) -> Iterator[Answered]:
+    for arm in _of_rung(arms, "calibrated"):
+        for other in _of_rung(arms, "form"):
+            yield from _against_twin(arm, other, "Did calibration on labels help against {}?")
 
 
 def _head(arms: Sequence[Arm]) -> Iterator[Answered]:
@@ -178,8 +198,10 @@ QUESTIONS: tuple[Callable[[Sequence[Arm]], Iterator[Answered]], ...] = (
     _form_or_json,
     _parallel,
     _budget,
+    _mechanisms,
     _thinking,
     _examples,
+    _calibrated,
     _head,
     _mixed,
 )

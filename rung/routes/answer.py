@@ -1,157 +1,39 @@
 """Run one route on one input: the only place where a route becomes an answer.
 
-Owns the runtime that keeps engines, heads, forms and shot indexes alive between inputs. It caches
-nothing on disk, scores nothing and never looks at a target (except the oracle's, which is given).
+It caches nothing on disk, scores nothing and never looks at a target (except the oracle's, which is
+given). What agents do is in `acting.py`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rung.core.clock import monotonic_ms
-from rung.core.errors import ConfigError, EngineError, FormError
+from rung.core.errors import ConfigError, EngineError
 from rung.core.hashing import content_hash
-from rung.core.records import Effort, Message, Status, Usage
+from rung.core.records import Message, Usage
 from rung.engines.base import Engine, Request, Thinking
 from rung.forms import (
-    Calibration,
     Choice,
     Decision,
     Filling,
     Form,
     Value,
-    compile_form,
-    content_free_priors,
     fill,
     parse_answer,
     violation,
 )
-from rung.routes import calibration
-from rung.routes.head import Head
+from rung.routes.acting import act, solve
 from rung.routes.prompt import build_messages
-from rung.routes.route import ROUTE_VERSION, Route
-from rung.routes.similar import SimilarExamples
+from rung.routes.route import Route
+from rung.routes.runtime import Answer, Runtime
 from rung.stats.decisions import cheapest_answer
-from rung.store import Artifacts, Store
 from rung.tasks.task import Example, Task
 
-CONTENT_FREE = "N/A"
 SCRATCHPAD_TOKENS = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a route said about one input; independent of any target."""
-
-    output: dict[str, Any] | None
-    status: Status
-    reason: str = ""
-    text: str = ""
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
-    effort: Effort = field(default_factory=Effort)
-    latency_ms: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON for the store."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Answer:
-        """Rebuild an answer from the store."""
-        decisions = {path: Decision(**value) for path, value in data["decisions"].items()}
-        counts = {"usage": Usage(**data["usage"]), "effort": Effort(**data.get("effort", {}))}
-        return cls(**{**data, "decisions": decisions, **counts})
-
-
-class Runtime:
-    """Everything routes of one task need while they run; use it as a context manager."""
-
-    def __init__(
-        self,
-        task: Task,
-        *,
-        open_engine: Callable[[str], Engine],
-        store: Store,
-        artifacts: Artifacts | None = None,
-    ) -> None:
-        self.task = task
-        self.form: Form = _form_of(task)
-        self.artifacts = artifacts or Artifacts()
-        self.store = store
-        self._open_engine = open_engine
-        self._engines: dict[str, Engine] = {}
-        self._heads: dict[str, Head] = {}
-        self._calibrations: dict[str, dict[str, Calibration]] = {}
-        self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
-        self._similar: SimilarExamples | None = None
-
-    def __enter__(self) -> Runtime:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every engine that was opened."""
-        for engine in self._engines.values():
-            engine.close()
-        self._engines.clear()
-
-    def engine(self, model: str) -> Engine:
-        """Return the engine of a model, opening it on first use."""
-        if model not in self._engines:
-            self._engines[model] = self._open_engine(model)
-        return self._engines[model]
-
-    def head(self, digest: str) -> Head:
-        """Return a fitted head by its artifact hash."""
-        if digest not in self._heads:
-            self._heads[digest] = Head.from_bytes(self.artifacts.get(digest))
-        return self._heads[digest]
-
-    def calibration(self, digest: str) -> dict[str, Calibration]:
-        """Return the maps of a fitted calibration by slot path, by its artifact hash."""
-        if digest not in self._calibrations:
-            slots = calibration.from_bytes(self.artifacts.get(digest), self.form)
-            self._calibrations[digest] = {path: slot.map for path, slot in slots.items()}
-        return self._calibrations[digest]
-
-    def shots(self, text: str, count: int) -> list[tuple[str, dict[str, Any]]]:
-        """Return the most similar train examples as (input, target), nearest last."""
-        if count <= 0:
-            return []
-        if self._similar is None:
-            self._similar = SimilarExamples(self.task.train)
-        return [(near.input, near.target) for near in self._similar.nearest(text, count)]
-
-    def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:
-        """Return the content-free option log-likelihoods of the task's form, computed once."""
-        key = content_hash(
-            ["priors", ROUTE_VERSION, engine.model, thinking, self.form.hash, self.task.instruction]
-        )
-        if key not in self._priors:
-            if (stored := self.store.get_answer(key)) is None:
-                messages = build_messages(self.task.instruction, self.form, CONTENT_FREE)
-                stored = dict(
-                    content_free_priors(self.form, engine, messages, Filling(thinking=thinking))
-                )
-                self.store.put_answer(key, stored)
-            self._priors[key] = {path: tuple(scores) for path, scores in stored.items()}
-        return self._priors[key]
-
-
-def _form_of(task: Task) -> Form:
-    form = compile_form(task.schema, style=task.style)
-    if not form.fields:
-        raise FormError(
-            f"task {task.name!r}: its form has no fields of fixed names",
-            hint="give form.json an object with properties",
-        )
-    return form
 
 
 def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
@@ -165,11 +47,13 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
     if route.output == "constant":
         return Answer(output=json.loads(route.constant), status="ok")
     if route.output == "oracle":
-        return Answer(output=dict(example.target), status="ok")
+        return solve(runtime, example)
     start = monotonic_ms()
     try:
         if route.output == "head":
             return _by_head(route, runtime, example.input)
+        if route.output == "agent":
+            return act(route, runtime, example)
         return _by_model(route, runtime, example.input)
     except EngineError as error:
         if not (error.of_input or error.refused):
@@ -256,7 +140,7 @@ def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
         runtime.task.instruction,
         runtime.form,
         text,
-        shots=runtime.shots(text, route.num_shots),
+        shots=[(near.input, near.target) for near in runtime.shots(text, route.num_shots)],
         scratchpad=route.thinking == "scratchpad",
     )
     switch = _switch(route, engine)
@@ -326,6 +210,7 @@ def _by_form(
         known=known,
         priors=runtime.priors(engine, switch) if route.use_priors else {},
         calibration=runtime.calibration(route.calibration) if route.calibration else {},
+        scoring=route.scoring,
         parallel=route.parallel,
         thinking=switch,
         max_tokens=route.max_tokens,
@@ -367,6 +252,7 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
     """Return the content hash an answer is cached by: everything that decides it."""
     target = example.target if route.output == "oracle" else None
     costs = None
+    world = [task.world, example.setup] if task.world else None
     if route.decide == "cheapest" and task.error_cost is not None:
         costs = [
             task.error_cost.field,
@@ -374,7 +260,7 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
             sorted(task.error_cost.pairs.items()),
         ]
     return content_hash(
-        [route.hash, task.instruction, task.schema, example.input, target, costs, sample]
+        [route.hash, task.instruction, task.schema, example.input, target, costs, sample, world]
     )
 
 

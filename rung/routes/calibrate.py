@@ -145,7 +145,7 @@ def fit_map(method: Method, seen: Observed) -> Calibration:
     """Fit one kind of map on all observations."""
     if method == "none":
         return NO_MAP
-    floored = np.array([calibrated(row, NO_MAP) for row in seen.logprobs])
+    floored = calibrated(seen.logprobs, NO_MAP)
     right = seen.right.tolist()
     if method == "temperature":
         return Calibration(temperature=fit_temperature(floored.tolist(), right))
@@ -155,7 +155,7 @@ def fit_map(method: Method, seen: Observed) -> Calibration:
 
 def log_losses(found: Calibration, seen: Observed) -> Floats:
     """Return each observation's log-loss in nats under a map; shape (answers,)."""
-    odds = np.array([calibrated(row, found) for row in seen.logprobs])
+    odds = calibrated(seen.logprobs, found)
     chosen = odds[np.arange(len(seen.right)), seen.right]
     losses: Floats = special.logsumexp(odds, axis=1) - chosen
     return losses

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rung.core.errors import EngineError, TaskError
 from rung.core.records import Row
 from rung.engines.prices import Price, cost_usd
-from rung.routes.answer import Answer, Runtime, answer, answer_key
+from rung.routes.acting import score_calls
+from rung.routes.answer import answer, answer_key
 from rung.routes.route import Route
-from rung.tasks.scorers import score_output
+from rung.routes.runtime import Answer, Runtime
+from rung.tasks.scorers import Score, score_output
 from rung.tasks.task import Example
 
 MAX_OUTAGES = 3
@@ -97,14 +100,13 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
     An answer that breaks the schema is unusable: never strict, and it costs what no answer costs.
     Its soft score still counts the fields it got right, so that a blank page is not undersold.
     """
-    task = runtime.task
-    usable = found.output if found.status != "failed" else None
+    usable = found.output if runtime.task.world or found.status != "failed" else None
     error = found.reason or None
     try:
-        score = score_output(task, example, usable)
-        partial = score_output(task, example, found.output)
+        score = _score(runtime, example, usable, found.stop)
+        partial = _score(runtime, example, found.output, found.stop)
     except TaskError as problem:
-        score = partial = score_output(task, example, None)
+        score = partial = _score(runtime, example, None)
         error = str(problem)
     return Row(
         example=example.id,
@@ -122,4 +124,13 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
         error_cost_usd=score.error_cost_usd,
         fields=dict(partial.fields),
         forbidden=score.forbidden,
+        cause=score.cause,
     )
+
+
+def _score(
+    runtime: Runtime, example: Example, output: dict[str, Any] | None, stop: str = ""
+) -> Score:
+    if runtime.task.world:
+        return score_calls(runtime, example, output, stop)
+    return score_output(runtime.task, example, output)

@@ -20,8 +20,8 @@ from sklearn.svm import LinearSVC
 
 from rung.core.errors import TrainError
 from rung.forms import Choice, Decision
-from rung.routes.similar import FEATURES, hashed_counts, inverse_document_frequency, weigh
 from rung.stats.calibration import fit_temperature
+from rung.tasks.features import FEATURES, hashed_counts, inverse_document_frequency, weigh
 from rung.tasks.task import Example
 
 _FOLDS = 4

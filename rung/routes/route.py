@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from rung.agents.spec import AGENT_VERSION, AgentSpec
 from rung.core.errors import ConfigError
 from rung.core.hashing import content_hash
 
-Output = Literal["constant", "oracle", "blank", "json", "form", "head"]
+Output = Literal["constant", "oracle", "blank", "json", "form", "head", "agent"]
 Thought = Literal["off", "native", "scratchpad"]
 
-ROUTE_VERSION = 2
+ROUTE_VERSION = 3
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
 
 
@@ -28,8 +29,8 @@ class Route:
     rung: str
     """The rung that proposed it."""
     output: Output
-    """How the answer gets its shape: a constant, the label, a blank page, the engine's own JSON
-    mode, a form, or a linear head alone."""
+    """How the answer gets its shape: a constant, the label (or a world's oracle), a blank page, the
+    engine's own JSON mode, a form, a linear head alone, or an agent that works in steps."""
     model: str = ""
     """Empty for routes that call no model."""
     form_hash: str = ""
@@ -46,12 +47,16 @@ class Route:
     decide: Literal["likeliest", "cheapest"] = "likeliest"
     """How a head turns probabilities into a value of the field that errors are priced by: the
     likeliest one, or the one of least expected error cost."""
+    scoring: Literal["quick", "trie", "likelihood", "normalised"] = "quick"
+    """How a form's options are weighed; see `forms/weigh.py`."""
     parallel: bool = False
     """Fill the form's scalar slots side by side."""
     calibration: str = ""
     """Artifact of the calibration of the form's choices."""
     use_priors: bool = False
     """Divide choice probabilities by what a content-free input gives."""
+    agent: AgentSpec | None = None
+    """How the steps of an `agent` are taken."""
     constant: str = ""
     """Canonical JSON of the answer of a constant route."""
     max_tokens: int = 256
@@ -62,11 +67,13 @@ class Route:
     @property
     def hash(self) -> str:
         """SHA-256 of everything that decides the answer."""
-        return content_hash({**asdict(self), "name": "", "version": ROUTE_VERSION})
+        versions = [ROUTE_VERSION, AGENT_VERSION] if self.agent else ROUTE_VERSION
+        return content_hash({**asdict(self), "name": "", "version": versions})
 
     def to_json(self) -> dict[str, Any]:
         """Return the route as plain JSON."""
-        return {**asdict(self), "head_fields": list(self.head_fields)}
+        agent = self.agent.to_json() if self.agent else None
+        return {**asdict(self), "head_fields": list(self.head_fields), "agent": agent}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Route:
@@ -74,4 +81,5 @@ class Route:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise ConfigError(f"a stored route has unknown fields {unknown}", hint="upgrade rung")
-        return cls(**{**data, "head_fields": tuple(data.get("head_fields", ()))})
+        agent = AgentSpec.from_json(data["agent"]) if data.get("agent") else None
+        return cls(**{**data, "head_fields": tuple(data.get("head_fields", ())), "agent": agent})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rung.worlds.catalog import BUNDLED
+
 CLIMB_KEYS = {"task", "routes", "verdict", "promoted", "reason", "saving"}
 ROUTE_KEYS = {
     "route",
@@ -138,9 +140,21 @@ def test_dry_run_prints_the_estimate_and_stops(rung_command, mail: str):  # type
     assert rung_command("ask", mail, "hello").code == 2
 
 
+def test_the_estimate_names_the_train_answers_of_an_optional_rung(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    given = ("climb", mail, "--model", "fake:w", "--rungs", "form,calibrated", "--dry-run")
+    done = rung_command(*given)
+    assert done.code == 0, done.err
+    num_train = json.loads(rung_command(*given, "--json").out)["num_train"]
+    assert f"estimate: {num_train} train, " in done.err
+    assert 50 <= num_train <= 100
+    refused = rung_command("climb", mail, "--rungs", "calibratd")
+    assert refused.code == 2
+    assert "did you mean 'calibrated'" in refused.err
+
+
 def test_tasks_models_doctor_and_version(rung_command, mail: str):  # type: ignore[no-untyped-def]
     rows = [json.loads(line) for line in rung_command("tasks", "--json").out.splitlines()]
-    assert {row["task"] for row in rows} == {"mail", "helpdesk", "orders"}
+    assert {row["task"] for row in rows} == {"mail", *BUNDLED}
     assert "smollm2-135m" in rung_command("models").out
     doctor = json.loads(rung_command("doctor", "--json").out)
     assert {check["name"] for check in doctor["checks"]} >= {"python", "home", "llama", "model"}

@@ -97,6 +97,24 @@ def test_examples_fall_back_to_the_form_as_twin(arm_of):
     assert line(found, "Did examples in the prompt help form?").interpretation == "helped"
 
 
+def test_calibration_is_compared_with_the_form_and_with_its_priors(arm_of):
+    found = answer_questions(
+        [
+            arm_of("form", [0.0] * 40),
+            arm_of("form", [1.0] * 40, route="form+prior"),
+            arm_of("calibrated", [1.0] * 40, route="form+calibrated"),
+        ]
+    )
+    told = [item for item in found if "calibration" in item.question]
+    assert [item.question for item in told] == [
+        "Did calibration on labels help against form?",
+        "Did calibration on labels help against form+prior?",
+    ]
+    assert told[0].result.startswith("form+calibrated - form +1.000 [")
+    assert told[0].interpretation == "helped"
+    assert told[1].interpretation == "no difference shown at n=40"
+
+
 def cut_rows(climbs, arm, num_cut):
     """The arm with its first rows cut at the cap and lost."""
     rows = tuple(

@@ -1,0 +1,96 @@
+"""Rungs of tasks with a world: from a blank page that is read, step by step, to all mechanisms.
+
+Each rung adds one mechanism to the one before it, so that neighbouring arms tell what it does. The
+last but one, `recovery`, is how an agent works unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rung.agents.spec import AgentSpec
+from rung.ladder.rung import Rung, Situation
+from rung.routes.route import Route
+
+NUM_SHOTS = 2
+_BLANK = AgentSpec(loop="text", tools="schemas", guards=False, recovery=False)
+_NATIVE = replace(_BLANK, loop="native")
+_FORM = replace(_BLANK, loop="form")
+_CARDS = replace(_FORM, tools="cards")
+_GUARDS = replace(_CARDS, guards=True)
+_RECOVERY = replace(_GUARDS, recovery=True)
+_SHOTS = replace(_RECOVERY, num_shots=NUM_SHOTS)
+
+
+def blank_route(situation: Situation) -> Route:
+    """Return the raw model: thoughts and tool calls as free text."""
+    return _route(situation, "blank", "blank", _BLANK)
+
+
+def reference_route(situation: Situation) -> Route:
+    """Return a strong model: its own tool calls where it has them, else the whole agent."""
+    spec = _NATIVE if situation.capabilities.tool_calls else _RECOVERY
+    return _route(situation, "reference", "reference", replace(spec, max_tokens=1024))
+
+
+def _route(situation: Situation, name: str, rung: str, agent: AgentSpec) -> Route:
+    train = situation.task.split_hashes["train"] if agent.num_shots else ""
+    agent = replace(agent, seed=situation.seed)
+    return situation.route(name=name, rung=rung, output="agent", agent=agent, train_hash=train)
+
+
+def _always(name: str, rung: str, agent: AgentSpec) -> Callable[[Situation], tuple[Route, ...]]:
+    return lambda situation: (_route(situation, name, rung, agent),)
+
+
+def _native(situation: Situation) -> tuple[Route, ...]:
+    if not situation.capabilities.tool_calls:
+        return ()
+    return (_route(situation, "native", "native", _NATIVE),)
+
+
+def _shots(situation: Situation) -> tuple[Route, ...]:
+    if not situation.task.train:
+        return ()
+    return (_route(situation, "agent+shots", "examples", _SHOTS),)
+
+
+AGENT_LADDER: tuple[Rung, ...] = (
+    Rung(
+        name="blank",
+        about="the baseline: thoughts and tool calls as free text, read tolerantly",
+        propose=_always("blank", "blank", _BLANK),
+        min_before_stop=30,
+    ),
+    Rung(name="native", about="the server's own tool calls", propose=_native),
+    Rung(
+        name="form",
+        about="each step an action form: the tool a choice, its arguments slots",
+        propose=_always("form", "form", _FORM),
+        min_before_stop=30,
+    ),
+    Rung(
+        name="cards",
+        about="tool cards instead of JSON Schemas",
+        propose=_always("form+cards", "cards", _CARDS),
+        min_before_stop=30,
+    ),
+    Rung(
+        name="guards",
+        about="writes are checked before they are made",
+        propose=_always("form+guards", "guards", _GUARDS),
+        min_before_stop=30,
+    ),
+    Rung(
+        name="recovery",
+        about="scripted answers to failures; the agent as it works by default",
+        propose=_always("agent", "recovery", _RECOVERY),
+        min_before_stop=30,
+    ),
+    Rung(
+        name="examples",
+        about="similar train examples, solved, before the request",
+        propose=_shots,
+    ),
+)

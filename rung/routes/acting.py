@@ -1,0 +1,73 @@
+"""Routes of several steps: let an agent work in the task's world, judge what its calls did.
+
+The bridge to `agents/`, which know no route; how a step is taken is not known here. An answer's
+output is `{"calls": [{"tool", "arguments"}], "answer"}`, and it is scored by playing the calls on a
+fresh session, so that a changed scorer costs no model call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rung.agents.run import run_agent
+from rung.routes.route import Route
+from rung.routes.runtime import Answer, Runtime
+from rung.tasks.scorers import Score
+from rung.tasks.task import Example
+from rung.worlds.world import Call
+
+
+def act(route: Route, runtime: Runtime, example: Example) -> Answer:
+    """Let the route's agent work on one example, shown similar train examples, solved."""
+    assert route.agent is not None
+    episode = run_agent(
+        route.agent,
+        runtime.engine(route.model),
+        runtime.world,
+        example,
+        runtime.task.instruction,
+        shots=runtime.shots(example.input, route.agent.num_shots),
+    )
+    return Answer(
+        output=episode.output,
+        status=episode.status,
+        reason=episode.reason,
+        stop=episode.stop,
+        usage=episode.usage,
+        effort=episode.effort,
+        latency_ms=episode.latency_ms,
+    )
+
+
+def solve(runtime: Runtime, example: Example) -> Answer:
+    """Return the target, or in a world what its oracle does."""
+    if not runtime.task.world:
+        return Answer(output=dict(example.target), status="ok")
+    calls = [call.to_json() for call in runtime.world.oracle(example)]
+    return Answer(output={"calls": calls, "answer": ""}, status="ok")
+
+
+def score_calls(
+    runtime: Runtime, example: Example, output: Mapping[str, Any] | None, stop: str = ""
+) -> Score:
+    """Return what an answer's calls are worth; no answer is one without calls.
+
+    `stop` is what ended the agent before its time, and so the cause of what is missing.
+
+    The soft score is the action level; a task whose gate goes by `strict` is scored by that alone.
+    """
+    calls = [Call(**call) for call in (output or {}).get("calls", ())]
+    outcome = runtime.world.score(example, calls)
+    by_strict = runtime.task.gate.metric == "strict"
+    return Score(
+        score=float(outcome.strict) if by_strict else outcome.action_level,
+        strict=outcome.strict,
+        fields={
+            "action_level": outcome.action_level,
+            "extra_writes": float(outcome.num_extra),
+            "side_effects": float(outcome.side_effects),
+        },
+        forbidden=outcome.forbidden,
+        cause=stop if stop and outcome.cause == "missing_action" else outcome.cause,
+    )

@@ -1,0 +1,150 @@
+"""What routes need while they run, and what they answer.
+
+The runtime keeps engines, heads, forms, worlds and shot indexes alive between inputs. It runs no
+route (`answer.py`) and keeps nothing on disk but content-free priors, through the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rung.core.errors import FormError
+from rung.core.hashing import content_hash
+from rung.core.records import Effort, Status, Usage
+from rung.engines.base import Engine, Thinking
+from rung.forms import Calibration, Decision, Filling, Form, compile_form, content_free_priors
+from rung.routes import calibration
+from rung.routes.head import Head
+from rung.routes.prompt import build_messages
+from rung.routes.route import ROUTE_VERSION
+from rung.routes.similar import SimilarExamples
+from rung.store import Artifacts, Store
+from rung.tasks.task import Example, Task
+from rung.worlds.open import open_world
+from rung.worlds.world import World
+
+CONTENT_FREE = "N/A"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a route said about one input; independent of any target."""
+
+    output: dict[str, Any] | None
+    status: Status
+    reason: str = ""
+    stop: str = ""
+    """What ended an agent before its time; see `agents/episode.py`."""
+    text: str = ""
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    effort: Effort = field(default_factory=Effort)
+    latency_ms: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON for the store."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Answer:
+        """Rebuild an answer from the store."""
+        decisions = {path: Decision(**value) for path, value in data["decisions"].items()}
+        counts = {"usage": Usage(**data["usage"]), "effort": Effort(**data.get("effort", {}))}
+        return cls(**{**data, "decisions": decisions, **counts})
+
+
+class Runtime:
+    """Everything routes of one task need while they run; use it as a context manager."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        open_engine: Callable[[str], Engine],
+        store: Store,
+        artifacts: Artifacts | None = None,
+    ) -> None:
+        self.task = task
+        self.form: Form = _form_of(task)
+        self.artifacts = artifacts or Artifacts()
+        self.store = store
+        self._open_engine = open_engine
+        self._engines: dict[str, Engine] = {}
+        self._heads: dict[str, Head] = {}
+        self._calibrations: dict[str, dict[str, Calibration]] = {}
+        self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
+        self._similar: SimilarExamples | None = None
+        self._world: World | None = None
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every engine that was opened."""
+        for engine in self._engines.values():
+            engine.close()
+        self._engines.clear()
+
+    def engine(self, model: str) -> Engine:
+        """Return the engine of a model, opening it on first use."""
+        if model not in self._engines:
+            self._engines[model] = self._open_engine(model)
+        return self._engines[model]
+
+    @property
+    def world(self) -> World:
+        """The world of a task of several steps, opened on first use."""
+        if self._world is None:
+            self._world = open_world(self.task)
+        return self._world
+
+    def head(self, digest: str) -> Head:
+        """Return a fitted head by its artifact hash."""
+        if digest not in self._heads:
+            self._heads[digest] = Head.from_bytes(self.artifacts.get(digest))
+        return self._heads[digest]
+
+    def calibration(self, digest: str) -> dict[str, Calibration]:
+        """Return the maps of a fitted calibration by slot path, by its artifact hash."""
+        if digest not in self._calibrations:
+            slots = calibration.from_bytes(self.artifacts.get(digest), self.form)
+            self._calibrations[digest] = {path: slot.map for path, slot in slots.items()}
+        return self._calibrations[digest]
+
+    def shots(self, text: str, count: int) -> list[Example]:
+        """Return the most similar train examples, nearest last."""
+        if count <= 0:
+            return []
+        if self._similar is None:
+            self._similar = SimilarExamples(self.task.train)
+        return self._similar.nearest(text, count)
+
+    def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:
+        """Return the content-free option log-likelihoods of the task's form, computed once."""
+        key = content_hash(
+            ["priors", ROUTE_VERSION, engine.model, thinking, self.form.hash, self.task.instruction]
+        )
+        if key not in self._priors:
+            if (stored := self.store.get_answer(key)) is None:
+                messages = build_messages(self.task.instruction, self.form, CONTENT_FREE)
+                stored = dict(
+                    content_free_priors(self.form, engine, messages, Filling(thinking=thinking))
+                )
+                self.store.put_answer(key, stored)
+            self._priors[key] = {path: tuple(scores) for path, scores in stored.items()}
+        return self._priors[key]
+
+
+def _form_of(task: Task) -> Form:
+    form = compile_form(task.schema, style=task.style)
+    if not form.fields:
+        raise FormError(
+            f"task {task.name!r}: its form has no fields of fixed names",
+            hint="give form.json an object with properties",
+        )
+    return form
