@@ -36,7 +36,6 @@ from rung.forms.decisions import Floats, calibrated
 from rung.ladder import calibrated as rung_calibrated
 from rung.ladder import form as rung_form
 from rung.ladder.climb import draw
-from rung.routes.answer import Answer
 from rung.routes.calibrate import (
     NO_MAP,
     Labelled,
@@ -48,6 +47,7 @@ from rung.routes.calibrate import (
 )
 from rung.routes.evaluate import answered, to_row
 from rung.routes.route import Route
+from rung.routes.runtime import Answer
 from rung.stats.calibration import ece
 from rung.stats.clusters import group_codes
 from rung.stats.intervals import mean_interval
@@ -125,8 +125,8 @@ def labelled(examples: Sequence[Example], answers: Sequence[Answer]) -> list[Lab
 
 def state(name: str, seen: Observed, found: Calibration = NO_MAP) -> Stated:
     """State the probabilities of observations under a map."""
-    odds = np.array([calibrated(row, found) for row in seen.logprobs])
-    return Stated(name=name, p=special.softmax(odds, axis=1), seen=seen)
+    p = special.softmax(calibrated(seen.logprobs, found), axis=1)
+    return Stated(name=name, p=p, seen=seen)
 
 
 def ways(plain: Observed, lifted: Observed, dev: Observed, dev_lifted: Observed) -> list[Stated]:

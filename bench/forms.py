@@ -1,12 +1,15 @@
 """Forms against other ways to get structure: same model, same examples, one run.
 
     python bench/forms.py [--task NAME]… [--arm NAME]… [--limit 40] [--model NAME] [--html FILE]
+                          [--peer-python PATH]…
 
 Arms: a blank page read tolerantly, the engine's own JSON-schema mode, the form's grammar as a mask
 only (every token a pass of its own), the form, the form with scalar slots side by side; guidance
-and outlines on llama-cpp-python where they are installed. Each arm meets the examples in another
-order, so that none finds another's input in the cache; two examples warm it up and do not count.
-Ratios are paired, with clustered 95 % intervals. Use a quiet machine. Nothing here is a test.
+and outlines where a Python named with `--peer-python` (this one by default) has them, see
+`peers.py`. `RUNG_LLAMA=llama-cpp-python` runs the others on the same llama.cpp. Each arm meets the
+examples in another order, so that none finds another's input in the cache; two examples warm it up
+and do not count. Ratios are paired, with clustered 95 % intervals. Use a quiet machine. Nothing
+here is a test.
 
 Tasks are names or folders; `rung init banking --from FILE --input text --target category` makes
 the banking77 one.
@@ -16,17 +19,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import peers
+from contenders import contenders
 
 from rung.core.records import Row
 from rung.engines.catalogue import DEFAULT_MODEL
+from rung.engines.llama_packages import describe, library
 from rung.engines.open import open_engine, price_of_model
-from rung.forms import Filling, fill
 from rung.forms.cost import floor_of, measure_costs
 from rung.forms.validity import violations
 from rung.ladder.climb import draw
@@ -34,78 +36,34 @@ from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
 from rung.report import plots
 from rung.report.pairing import Pair, latency_of, output_tokens_of, pair
-from rung.routes.answer import Answer, Runtime, answer
 from rung.routes.evaluate import to_row
-from rung.routes.prompt import build_messages
 from rung.routes.route import Route
+from rung.routes.runtime import Runtime
 from rung.store import Store
-from rung.tasks.task import Example, Task
+from rung.tasks.task import Task
 from rung.worlds.catalog import load
 
 WARM_UP = 2
+HEAD = "arm                score                  valid  output  forced  passes    p50     p95  n"
 STYLES = Path(__file__).parents[1] / "rung" / "report" / "templates" / "report.css"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """One way to answer."""
-
-    name: str
-    ask: Callable[[Example], Answer]
-
-
-def contenders(runtime: Runtime, model: str, max_tokens: int) -> list[Contender]:
-    """Return every arm that can run here."""
-    task, form = runtime.task, runtime.form
-
-    def by_route(name: str, **how: Any) -> Contender:
-        route = Route(name=name, rung=name, model=model, max_tokens=max_tokens, **how)
-        return Contender(name=name, ask=lambda example: answer(route, runtime, example))
-
-    def mask_only(example: Example) -> Answer:
-        messages = build_messages(task.instruction, form, example.input)
-        how = Filling(forcing=False, max_tokens=max_tokens)
-        filled = fill(form, runtime.engine(model), messages, how, source=example.input)
-        generated = filled.usage.output_tokens + filled.usage.forced_tokens
-        usage = replace(filled.usage, output_tokens=generated, forced_tokens=0)
-        return Answer(
-            output=filled.output,
-            status=filled.status,
-            reason=filled.reason,
-            text=filled.text,
-            usage=usage,
-            effort=filled.effort,
-            latency_ms=filled.latency_ms,
-        )
-
-    found = [
-        by_route("blank", output="blank"),
-        by_route("json", output="json"),
-        Contender(name="mask-only", ask=mask_only),
-        by_route("form", output="form"),
-        by_route("form+parallel", output="form", parallel=True),
-    ]
-    for name, open_peer in peers.installed(model, max_tokens).items():
-        ask = open_peer(form)
-        found.append(
-            Contender(
-                name=name,
-                ask=lambda example, ask=ask: ask(
-                    build_messages(task.instruction, form, example.input)
-                ),
-            )
-        )
-    return found
-
-
-def run(task: Task, model: str, limit: int, max_tokens: int, only: Sequence[str] = ()) -> list[Arm]:
+def run(
+    task: Task,
+    model: str,
+    limit: int,
+    max_tokens: int,
+    only: Sequence[str] = (),
+    pythons: Sequence[str] = (sys.executable,),
+) -> list[Arm]:
     """Return one arm for each contender, on the same dev examples."""
     store = Store("sqlite://")
     price = price_of_model(model)
     arms = []
     with Runtime(task, open_engine=open_engine, store=store) as runtime:
         examples = list(draw(task.dev, limit, seed=0, name="dev"))
-        chosen = [c for c in contenders(runtime, model, max_tokens) if c.name in (only or [c.name])]
+        able = contenders(runtime, model, max_tokens, pythons)
+        chosen = [contender for contender in able if not only or contender.name in only]
         for number, contender in enumerate(chosen):
             turn = (number * 7) % max(len(examples), 1)
             for example in task.train[:WARM_UP]:
@@ -114,6 +72,7 @@ def run(task: Task, model: str, limit: int, max_tokens: int, only: Sequence[str]
                 to_row(runtime, example, contender.ask(example), price, 0)
                 for example in [*examples[turn:], *examples[:turn]]
             ]
+            contender.close()
             route = Route(name=contender.name, rung=contender.name, output="form", model=model)
             arms.append(to_arm(route, rows, "dev", priced_errors=task.error_cost is not None))
             print_arm(arms[-1], task)
@@ -126,7 +85,7 @@ def print_arm(arm: Arm, task: Task) -> None:
     """Print one line of the table."""
     valid = sum(_is_valid(row, task) for row in arm.rows) / len(arm.rows)
     print(
-        f"{arm.route:<14} {arm.score:.3f} [{arm.score_ci[0]:.3f}, {arm.score_ci[1]:.3f}] "
+        f"{arm.route:<18} {arm.score:.3f} [{arm.score_ci[0]:.3f}, {arm.score_ci[1]:.3f}] "
         f"{valid:>6.0%} {arm.output_tokens:>7.1f} {arm.forced_tokens:>7.1f} {arm.passes:>7.1f} "
         f"{arm.latency_p50_ms:>7.0f} {arm.latency_p95_ms:>7.0f}  {arm.num_examples}",
         flush=True,
@@ -159,9 +118,10 @@ def _paired(both: Pair) -> str:
 
 def _print_floor(runtime: Runtime, model: str, arms: Sequence[Arm]) -> None:
     """Print what the cost model says no form can go below on this machine."""
-    engine = runtime.engine(model)
-    costs = measure_costs(engine)
-    arm = next(arm for arm in arms if arm.route == "form")
+    arm = next((arm for arm in arms if arm.route == "form"), None)
+    if arm is None:
+        return
+    costs = measure_costs(runtime.engine(model))
     floor_ms = floor_of(costs, [(row.usage, row.output) for row in arm.rows], runtime.form)
     print(
         f"cost model: a pass {costs.pass_ms:.1f} ms, a token {costs.token_ms:.2f} ms; floor of a"
@@ -186,15 +146,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--html", type=Path)
+    parser.add_argument("--peer-python", action="append", help="a Python that has other libraries")
     given = parser.parse_args()
     found = {}
     for name in given.task or ["helpdesk", "orders"]:
         load_now = os.getloadavg()[0]
         print(f"\n{name}, {given.model}, {given.limit} dev examples, load {load_now:.2f}")
-        print(
-            "arm            score                  valid  output  forced  passes    p50     p95  n"
+        if not given.model.startswith(("http:", "transformers:")):
+            print(f"# rung's own arms: {describe(library())}")
+        print(HEAD)
+        pythons = given.peer_python or [sys.executable]
+        found[name] = run(
+            load(name), given.model, given.limit, given.max_tokens, given.arm or (), pythons
         )
-        found[name] = run(load(name), given.model, given.limit, given.max_tokens, given.arm or ())
         print_pairs(found[name])
     if given.html:
         write_html(given.html, found)

@@ -1,105 +1,124 @@
-"""Other libraries for structured output, on llama-cpp-python, where they are installed.
+"""Other libraries for structured output on llama-cpp-python, each in a process of its own.
 
-    pip install llama-cpp-python guidance outlines     (llama-cpp-python compiles for some minutes)
+    pip install llama-cpp-python guidance       (llama-cpp-python compiles for some minutes)
+    pip install llama-cpp-python outlines numba
 
-Each gets the same rendered prompt and the same JSON Schema; what it counts as generated is taken
-from its own metrics, or from the tokens of its text where it has none.
+guidance pins another llguidance than rung needs, so a library may live in another Python:
+`bench/forms.py --peer-python PATH`. Each gets the same messages through the model's own chat
+template, and the same JSON Schema; `peer_worker.py` is how they are called, as their own
+documentation does it: `guidance.json`, a guidance template that writes the keys and leaves values
+to `gen` and `select`, and the JSON-schema generator of outlines.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import time
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from rung.core.config import num_threads
 from rung.core.records import Effort, Message, Usage
-from rung.engines.chat import ChatTemplate
 from rung.engines.models import locate
 from rung.forms import Form, parse_answer, violation
-from rung.routes.answer import Answer
+from rung.routes.runtime import Answer
 
-Ask = Callable[[Sequence[Message]], Answer]
+ARMS = {"guidance": "guidance", "guidance-template": "guidance", "outlines": "outlines"}
+"""The library of each arm."""
 CONTEXT_TOKENS = 4096
-THREADS = 2
+_WORKER = Path(__file__).with_name("peer_worker.py")
+_FIND = (
+    "import importlib.util as u; print(*[n for n in ('guidance', 'outlines', 'llama_cpp')"
+    " if u.find_spec(n)])"
+)
 
 
-def installed(model: str, max_tokens: int) -> dict[str, Callable[[Form], Ask]]:
-    """Return the libraries that can run here, by name."""
-    if importlib.util.find_spec("llama_cpp") is None or model.startswith("http:"):
-        return {}
-    openers = {"guidance": _guidance, "outlines": _outlines}
-    return {
-        name: lambda form, opener=opener: opener(form, model, max_tokens)
-        for name, opener in openers.items()
-        if importlib.util.find_spec(name) is not None
-    }
+class Peer:
+    """One arm; its process starts with the first question and ends with `close`."""
+
+    def __init__(self, arm: str, python: str, form: Form, model: str, max_tokens: int) -> None:
+        self.name = arm
+        self._form = form
+        self._command = [python, str(_WORKER), arm]
+        self._settings = {
+            "model": str(locate(model).path),
+            "schema": _bare(form.schema),
+            "max_tokens": max_tokens,
+            "context_tokens": CONTEXT_TOKENS,
+            "threads": num_threads(),
+        }
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, messages: Sequence[Message]) -> Answer:
+        """Answer once; raises RuntimeError when the library's process ends."""
+        if self._process is None:
+            self._start()
+        said = self._exchange([{"role": m.role, "content": m.content} for m in messages])
+        output = parse_answer(said["text"], self._form)
+        reason = violation(output, self._form) if output is not None else "no fields in the answer"
+        return Answer(
+            output=output,
+            status="failed" if reason else "ok",
+            reason=reason,
+            text=said["text"],
+            usage=Usage(output_tokens=said["generated"], forced_tokens=said["forced"]),
+            effort=Effort(passes=said["passes"]),
+            latency_ms=said["latency_ms"],
+        )
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [*self._command, json.dumps(self._settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        ready = self._read()
+        print(f"# {self.name}: {ready['versions']}; schema compiled in {ready['compile_s']:.1f} s")
+
+    def _exchange(self, request: Any) -> Any:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Any:
+        assert self._process is not None and self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of {self.name} ended, see above")
+        return json.loads(line)
 
 
-def _llama(model: str, **options: Any) -> Any:
-    import llama_cpp
-
-    path = str(locate(model).path)
-    return llama_cpp.Llama(
-        path, n_ctx=CONTEXT_TOKENS, n_threads=THREADS, n_threads_batch=THREADS, verbose=False,
-        **options,
-    )  # fmt: skip
-
-
-def _template(llama: Any) -> ChatTemplate:
-    meta = llama.metadata
-    return ChatTemplate(meta.get("tokenizer.chat_template", ""), bos="", eos="", control=[])
-
-
-def _answer(form: Form, text: str, started: float, usage: Usage, passes: int) -> Answer:
-    output = parse_answer(text, form)
-    reason = violation(output, form) if output is not None else "no fields in the answer"
-    return Answer(
-        output=output,
-        status="failed" if reason else "ok",
-        reason=reason,
-        text=text,
-        usage=usage,
-        effort=Effort(passes=passes),
-        latency_ms=(time.perf_counter() - started) * 1000.0,
-    )
+def installed(form: Form, model: str, max_tokens: int, pythons: Sequence[str]) -> list[Peer]:
+    """Return the arms that can run here, each in the first Python that has its library."""
+    if model.startswith("http:"):
+        return []
+    found = {python: _modules(python) for python in pythons}
+    peers = []
+    for arm, library in ARMS.items():
+        home = next((p for p, names in found.items() if {library, "llama_cpp"} <= names), None)
+        if home is None:
+            print(f"# {arm}: skipped, no Python with {library} and llama-cpp-python")
+        else:
+            peers.append(Peer(arm, home, form, model, max_tokens))
+    return peers
 
 
-def _guidance(form: Form, model: str, max_tokens: int) -> Ask:
-    import guidance
-
-    llama = _llama(model)
-    template = _template(llama)
-    base = guidance.models.LlamaCpp(llama, echo=False)
-    grammar = guidance.json("answer", schema=form.schema, max_tokens=max_tokens)
-
-    def ask(messages: Sequence[Message]) -> Answer:
-        started = time.perf_counter()
-        lm = base + template.render(messages, "default") + grammar
-        used = lm._get_usage() if hasattr(lm, "_get_usage") else None
-        text = lm["answer"]
-        generated = getattr(used, "output_tokens", None) or len(llama.tokenize(text.encode()))
-        forced = getattr(used, "ff_tokens", 0) or 0
-        usage = Usage(output_tokens=generated - forced, forced_tokens=forced)
-        return _answer(form, text, started, usage, generated - forced)
-
-    return ask
+def _modules(python: str) -> set[str]:
+    asked = subprocess.run([python, "-c", _FIND], capture_output=True, text=True, check=True)
+    return set(asked.stdout.split())
 
 
-def _outlines(form: Form, model: str, max_tokens: int) -> Ask:
-    import outlines
-
-    llama = _llama(model)
-    template = _template(llama)
-    generate = outlines.Generator(
-        outlines.from_llamacpp(llama), outlines.json_schema(json.dumps(form.schema))
-    )
-
-    def ask(messages: Sequence[Message]) -> Answer:
-        started = time.perf_counter()
-        text = generate(template.render(messages, "default"), max_tokens=max_tokens)
-        generated = len(llama.tokenize(text.encode(), add_bos=False))
-        return _answer(form, text, started, Usage(output_tokens=generated), generated)
-
-    return ask
+def _bare(schema: Any) -> Any:
+    """Return a schema without rung's own keywords, which other libraries may refuse."""
+    if isinstance(schema, dict):
+        return {key: _bare(value) for key, value in schema.items() if key != "x-rung"}
+    return [_bare(value) for value in schema] if isinstance(schema, list) else schema

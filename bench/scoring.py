@@ -18,9 +18,9 @@ from rung.forms import Choice, Decision, Filling, content_free_priors, fill
 from rung.forms.decisions import decide
 from rung.forms.weigh import Scoring
 from rung.ladder.rung import Situation
-from rung.routes.answer import CONTENT_FREE, Runtime
 from rung.routes.calibrate import Labelled, cross_validate, observe
 from rung.routes.prompt import build_messages
+from rung.routes.runtime import CONTENT_FREE, Runtime
 from rung.stats.intervals import mean_interval
 from rung.stats.paired import paired_difference
 from rung.tasks.task import Example

@@ -1,138 +1,147 @@
 """Forms on a real server: what requests cost, and slot by slot against one structured answer.
 
-    python bench/servers.py MODEL [--task helpdesk] [--limit 10] [--out FILE] [--reference FILE]
+    PYTHONPATH=tests python bench/servers.py MODEL [--task helpdesk] [--limit 10] [--way NAME]…
+        [--out FILE] [--reference FILE]
 
-MODEL is a name of `rung models`, `llama-server:NAME` (the wheel's own server, started here) or
-`http:NAME@URL`; tests/real_servers.py shows how vLLM is started. `--out` keeps the outputs,
-`--reference`
-compares with kept ones, e.g. those of the in-process engine. Every way meets the same dev examples
-in its own turn, after two train examples that do not count. Use a quiet machine, and one model at a
-time. Nothing here is a test.
+MODEL is a name of `rung models`, `llama-server:NAME` (the wheel's own server), `vllm:FOLDER`
+(started from RUNG_TEST_VLLM, see tests/real_servers.py) or `http:NAME@URL`. `--out` keeps the
+outputs by way, `--reference` compares with those that a run of the in-process engine kept. Every
+way has an engine and a prompt cache of its own (vLLM's by a salt) and meets the same dev examples
+after six train examples that do not count; `auto` decides by what its own requests took. The ways
+take turns. Use a quiet machine, and one model at a time. Nothing here is a test.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
-import statistics
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from request_costs import request_costs
+from server_engines import Open, count_requests, opener
 
-from rung.core.clock import monotonic_ms
-from rung.core.records import Message
-from rung.engines.base import Completion, Engine, Request
-from rung.engines.llama_server import LlamaServerEngine
-from rung.engines.models import locate
-from rung.engines.open import open_engine
-from rung.forms import Filling, compile_form, fill
+from rung.engines.base import Engine, Request
+from rung.forms import Filling, Form, compile_form, fill, parse_answer, violation
 from rung.forms.form import Filled
 from rung.forms.validity import violations
+from rung.ladder.climb import draw
 from rung.routes.prompt import build_messages
+from rung.stats.intervals import mean_interval
+from rung.stats.paired import paired_difference
+from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, Task
 from rung.worlds.catalog import load
 
-WARM_UP = 2
+WARM_UP = 6
 WAYS = {
-    "slot by slot": Filling(asking="slots"),
+    "blank": None,
+    "slots": Filling(asking="slots"),
     "side by side": Filling(asking="slots", parallel=True),
     "whole": Filling(asking="whole"),
+    "auto": Filling(),
 }
-LONG = "a story of [a-z ,.]{400}"
+IN_PROCESS = "in process"
 
 
-def opened(name: str) -> Engine:
-    """Open an engine by the name of the command line."""
-    if name.startswith("llama-server:"):
-        return LlamaServerEngine(name, locate(name.removeprefix("llama-server:")).path)
-    return open_engine(name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One way's answers, in the order of the examples."""
+
+    way: str
+    rows: list[Filled] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    """Sent to the server, those that asked a choice again included."""
 
 
-def asked(engine: Engine, text: str, max_tokens: int, regex: str = "") -> Completion:
-    """Ask once."""
-    messages = (Message(role="system", content="Tell stories."), Message(role="user", content=text))
-    return engine.complete(Request(messages=messages, max_tokens=max_tokens, regex=regex))
+def blank(form: Form, engine: Engine, messages: Sequence[Any]) -> Filled:
+    """Ask the raw model once for a free answer, read tolerantly."""
+    done = engine.complete(Request(messages=tuple(messages)))
+    output = parse_answer(done.text, form)
+    reason = violation(output, form) if output is not None else "no fields in the answer"
+    return Filled(
+        output=None if reason else output,
+        status="failed" if reason else "ok",
+        reason=reason,
+        text=done.text,
+        usage=done.usage,
+        latency_ms=done.latency_ms,
+        num_calls=1,
+    )
 
 
-def line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """Return the intercept and the slope of a line through the fastest answer of each size.
+def asker(task: Task, engine: Engine, how: Filling | None) -> Callable[[Example], Filled]:
+    """Return what answers one example one way."""
+    form = compile_form(task.schema)
 
-    The fastest, because what else a machine does only ever adds.
-    """
-    sizes = sorted({size for size, _ in points})
-    fastest = [min(taken for size, taken in points if size == at) for at in sizes]
-    slope, at_zero = np.polyfit(sizes, fastest, 1)
-    return float(at_zero), float(slope)
+    def ask(example: Example) -> Filled:
+        messages = build_messages(task.instruction, form, example.input)
+        if how is None:
+            return blank(form, engine, messages)
+        return fill(form, engine, messages, how, source=example.input)
+
+    return ask
 
 
-def costs(engine: Engine, rounds: int) -> dict[str, float]:
-    """Return what a request, a token written and a token read take, in milliseconds."""
-    draw = random.Random(0)
-    words = ("river", "cold", "and", "men", "sat", "by", "it", "to", "talk", "of", "boats", "rain")
-
-    def fresh(count: int) -> str:
-        return f"{draw.random()} " + " ".join(draw.choice(words) for _ in range(count))
-
-    text = fresh(60)
-    asked(engine, text, 1)
-    written, masked, read = [], [], []
-    for _ in range(rounds):
-        for limit in (1, 9, 33):
-            written.append((limit, asked(engine, text, limit).latency_ms))
-            if engine.capabilities.regex:
-                masked.append((limit, asked(engine, text, limit, LONG).latency_ms))
-        for count in (10, 400):
-            done = asked(engine, fresh(count), 1)
-            read.append((round(done.usage.prompt_tokens, -1), done.latency_ms))
-    request_ms, token_ms = line(written)
-    found = {"request": request_ms, "token written": token_ms, "token read": line(read)[1]}
-    if masked:
-        found |= dict(zip(("constrained request", "constrained token"), line(masked), strict=True))
+def measure(
+    task: Task, open_for: Open, ways: Mapping[str, Filling | None], some: Sequence[Example]
+) -> dict[str, Measured]:
+    """Answer every example each way; the ways take turns, so that all meet the same noise."""
+    engines = {way: open_for(way) for way in ways}
+    asks = {way: asker(task, engines[way], how) for way, how in ways.items()}
+    for example in task.train[:WARM_UP]:
+        for ask in asks.values():
+            ask(example)
+    found = {way: Measured(way=way, requests=count_requests(engines[way])) for way in ways}
+    for example in some:
+        for way, ask in asks.items():
+            row = ask(example)
+            found[way].rows.append(row)
+            found[way].scores.append(score_output(task, example, row.output).score)
+    for engine in engines.values():
+        engine.close()
     return found
 
 
-def filled(task: Task, engine: Engine, how: Filling, examples: Sequence[Example]) -> list[Filled]:
-    """Fill the form for every example in turn."""
-    form = compile_form(task.schema)
-
-    def one(example: Example) -> Filled:
-        messages = build_messages(task.instruction, form, example.input)
-        return fill(form, engine, messages, how, source=example.input)
-
-    for example in task.train[:WARM_UP]:
-        one(example)
-    return [one(example) for example in examples]
-
-
-def describe(way: str, rows: Sequence[Filled], task: Task, reference: Sequence[Any]) -> str:
+def describe(found: Measured, task: Task, groups: Sequence[str], reference: Sequence[Any]) -> str:
     """Return one line of the table."""
-    latencies = sorted(row.latency_ms for row in rows)
+    rows = found.rows
     valid = sum(not violations(row.output, task.schema) for row in rows if row.output is not None)
-
-    def mean(count: Callable[[Filled], float]) -> float:
-        return statistics.fmean(map(count, rows))
-
+    p50, p95 = np.percentile([row.latency_ms for row in rows], (50, 95))
+    usage = [(u.prompt_tokens, u.cached_tokens, u.output_tokens) for u in (r.usage for r in rows)]
+    read, cached, written = np.mean(usage, axis=0)
+    low, high = mean_interval(found.scores, groups, low=0.0, high=1.0)
     line = (
-        f"{way:<14} {len(rows):>3} {valid:>5} {statistics.median(latencies):>7.0f}"
-        f" {latencies[0]:>7.0f} {mean(lambda row: row.num_calls):>6.1f}"
-        f" {mean(lambda row: row.usage.output_tokens):>7.1f}"
-        f" {mean(lambda row: row.usage.prompt_tokens):>7.1f}"
-        f" {mean(lambda row: row.usage.cached_tokens):>8.1f}"
-        f" {mean(lambda row: len(row.decisions)):>6.1f}"
+        f"{found.way:<13}{len(rows):>4} {valid:>5}  {np.mean(found.scores):.3f} [{low:.3f},"
+        f" {high:.3f}] {len(found.requests) / len(rows):>8.1f} {read:>7.1f} {cached:>7.1f}"
+        f" {written:>9.1f} {p50:>6.0f} {p95:>6.0f}"
     )
     if not reference:
         return line
+    outputs = [row.output or {} for row in rows]
     same = {
         name: sum(
-            (row.output or {}).get(name) == (other or {}).get(name)
-            for row, other in zip(rows, reference, strict=True)
+            a.get(name) == (b or {}).get(name) for a, b in zip(outputs, reference, strict=True)
         )
         for name in task.schema["properties"]
     }
     return f"{line}  same: {same}"
+
+
+def compare(first: Measured, other: Measured, groups: Sequence[str]) -> str:
+    """Return the paired differences of two ways, in score and in latency."""
+    score = paired_difference(other.scores, first.scores, groups)
+    gained = [a.latency_ms - b.latency_ms for a, b in zip(first.rows, other.rows, strict=True)]
+    low, high = mean_interval(gained, groups)
+    return (
+        f"- {first.way} against {other.way}: score {score.diff:+.3f} [{score.ci[0]:+.3f},"
+        f" {score.ci[1]:+.3f}], latency {np.mean(gained):+.0f} ms [{low:+.0f}, {high:+.0f}]"
+    )
 
 
 def main() -> None:
@@ -141,30 +150,37 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--task", default="helpdesk")
     parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--way", action="append", choices=WAYS, help="only these ways")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--reference", type=Path)
     args = parser.parse_args()
     task = load(args.task)
-    examples = task.dev[: args.limit]
-    reference = json.loads(args.reference.read_text("utf-8")) if args.reference else []
-    start = monotonic_ms()
-    engine = opened(args.model)
-    print(f"{args.model}: open after {(monotonic_ms() - start) / 1000:.1f} s", flush=True)
-    in_process = engine.capabilities.tokens
-    for name, value in costs(engine, args.rounds).items():
-        print(f"{name:<20} {value:>8.2f} ms")
+    some = list(draw(task.dev, args.limit, seed=0, name="dev"))
+    groups = [example.group for example in some]
+    kept = json.loads(args.reference.read_text("utf-8")) if args.reference else {}
+    ways = {way: WAYS[way] for way in args.way or WAYS}
+    with opener(args.model) as open_for:
+        engine = open_for("costs")
+        if engine.capabilities.tokens:
+            ways = {"blank": None, IN_PROCESS: Filling()}
+        for name, value in request_costs(engine, args.rounds).items():
+            print(f"{name:<20} {value:>8.2f} ms", flush=True)
+        engine.close()
+        found = measure(task, open_for, ways, some)
     print(
-        "way              n valid  p50 ms  min ms  calls written  read    cached  scored",
-        flush=True,
+        f"{args.model}, {args.task}, load {os.getloadavg()[0]:.2f}\n"
+        "way             n valid  score                 requests    read  cached   written"
+        "    p50    p95"
     )
-    ways = {"in process": Filling()} if in_process else WAYS
-    for way, how in ways.items():
-        rows = filled(task, engine, how, examples)
-        print(describe(way, rows, task, reference), flush=True)
-        if args.out:
-            args.out.write_text(json.dumps([row.output for row in rows], indent=1), "utf-8")
-    engine.close()
+    for way in found:
+        print(describe(found[way], task, groups, kept.get(IN_PROCESS, ())))
+    for way in found:
+        if way != "slots" and "slots" in found:
+            print(compare(found["slots"], found[way], groups))
+    if args.out:
+        outputs = {way: [row.output for row in one.rows] for way, one in found.items()}
+        args.out.write_text(json.dumps(outputs, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
