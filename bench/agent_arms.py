@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_peers import OutOfTime, PeerProcess
 from agent_peers_proxy import CountingProxy, Traffic
+from agent_peers_worker import Ended
 
 from rung.agents.actions import arguments_schema
 from rung.agents.episode import Episode
@@ -16,6 +17,7 @@ from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
 from rung.core.clock import monotonic_ms
 from rung.core.errors import EngineError
+from rung.engines.base import Engine
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
 from rung.engines.open import open_engine
@@ -23,6 +25,7 @@ from rung.forms.layout import json_text
 from rung.tasks.task import Example, Task
 from rung.worlds.world import Call, Result, Session, Tool, World
 
+LATE = Ended("failed", "", "out of time")
 OURS = ("agent-server", "agent")
 RULES = "Ids are never guessed: look them up."
 """What ours is told in its own words (`assignment.py`), said to the peers too."""
@@ -115,12 +118,14 @@ def play_peer(
         "system": f"{bench.task.instruction}\n{RULES}\n\n{bench.world.brief(example)}",
         "user": example.input,
         "tools": [_offer(tool) for tool in tools],
+        "writes": [_plain(tool.name) for tool in tools if tool.writes],
         "base_url": proxy.base_url,
         "model": model,
         "max_steps": bench.limits.max_steps,
         "max_tokens": bench.limits.max_tokens,
     }
     proxy.take()
+    process.ready()
     world, start_ms = Clocked(bench.world, bench.limits.time_s), monotonic_ms()
     session = world.start(example)
 
@@ -128,23 +133,22 @@ def play_peer(
         if name not in names:
             return f"Error: there is no tool {name}"
         result = session.call(Call(tool=names[name], arguments=arguments))
-        return f"Error: {result.error}" if result.error else json_text(result.value)
+        if result.error:
+            return f"Error: {result.error}"
+        return "Done." if result.value is None else json_text(result.value)
 
     try:
         ended = process.play(task, call, bench.limits.time_s)
-        status, answer, reason = ended.status, ended.answer, ended.reason
     except OutOfTime:
-        status, answer, reason = "failed", "", "out of time"
+        ended = LATE
     wall_s = (monotonic_ms() - start_ms) / 1000.0
-    return _played(arm, bench, example, world.made, status, reason, answer, wall_s, proxy.take())
+    return _played(arm, bench, example, world.made, ended, wall_s, proxy.take())
 
 
 def play_ours(
     arm: str, bench: Bench, some: Sequence[Example], served: tuple[CountingProxy, str] | None
 ) -> Iterator[Played]:
     """Let our agent work on the examples, through a server or in this process."""
-    limits = bench.limits
-    spec = AgentSpec(max_steps=limits.max_steps, max_tokens=limits.max_tokens)
     if served is None:
         engine = open_engine(bench.model)
     else:
@@ -153,31 +157,33 @@ def play_ours(
         for example in some:
             if served is not None:
                 served[0].take()
-            world, start_ms = Clocked(bench.world, limits.time_s), monotonic_ms()
-            episode: Episode | None = None
-            reason = "out of time"
-            try:
-                episode = run_agent(spec, engine, world, example, bench.task.instruction)
-                reason = episode.reason
-            except OutOfTime:
-                pass
-            except EngineError as error:
-                reason = str(error)
+            world, start_ms = Clocked(bench.world, bench.limits.time_s), monotonic_ms()
+            ended, episode = _worked(bench, engine, world, example)
             wall_s = (monotonic_ms() - start_ms) / 1000.0
-            late = wall_s > limits.time_s
-            status = "failed" if episode is None or late else episode.status
-            yield _played(
-                arm,
-                bench,
-                example,
-                world.made,
-                status,
-                "out of time" if late else reason,
-                (episode and episode.answer) or "",
-                wall_s,
-                served[0].take() if served is not None else _traffic(episode),
-                turns=sum(step.latency_ms > 0 for step in episode.steps) if episode else 0,
-            )
+            if wall_s > bench.limits.time_s:
+                ended = LATE
+            traffic = _traffic(episode) if served is None else served[0].take()
+            turns = _turns(episode)
+            yield _played(arm, bench, example, world.made, ended, wall_s, traffic, turns)
+
+
+def _worked(
+    bench: Bench, engine: Engine, world: Clocked, example: Example
+) -> tuple[Ended, Episode | None]:
+    limits = bench.limits
+    spec = AgentSpec(max_steps=limits.max_steps, max_tokens=limits.max_tokens)
+    try:
+        episode = run_agent(spec, engine, world, example, bench.task.instruction)
+    except OutOfTime:
+        return LATE, None
+    except EngineError as error:
+        return Ended("failed", "", str(error)), None
+    return Ended(episode.status, episode.answer or "", episode.reason), episode
+
+
+def _turns(episode: Episode | None) -> int:
+    """Return how often the model was asked; only the first step of a turn has a latency."""
+    return sum(step.latency_ms > 0 for step in episode.steps) if episode else 0
 
 
 def _traffic(episode: Episode | None) -> Traffic:
@@ -186,7 +192,7 @@ def _traffic(episode: Episode | None) -> Traffic:
         return Traffic()
     usage = episode.usage
     return Traffic(
-        requests=sum(step.latency_ms > 0 for step in episode.steps),
+        requests=_turns(episode),
         prompt_tokens=usage.prompt_tokens + usage.cached_tokens,
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.output_tokens,
@@ -199,9 +205,7 @@ def _played(
     bench: Bench,
     example: Example,
     made: Sequence[Call],
-    status: str,
-    reason: str,
-    answer: str,
+    ended: Ended,
     wall_s: float,
     traffic: Traffic,
     turns: int = 0,
@@ -212,9 +216,9 @@ def _played(
         model=bench.model,
         example=example.id,
         group=example.group,
-        status=status,
-        reason=reason,
-        answer=answer,
+        status=ended.status,
+        reason=ended.reason,
+        answer=ended.answer,
         strict=outcome.strict,
         action_level=outcome.action_level,
         side_effects=outcome.side_effects,

@@ -75,18 +75,21 @@ class PeerProcess:
         self.versions = ""
 
     def __enter__(self) -> PeerProcess:
-        self._start()
+        self.ready()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._kill()
 
+    def ready(self) -> None:
+        """Start the process and let it load, where it does not run; that is no task's time."""
+        if self._process is None:
+            self._start()
+
     def play(
         self, task: Mapping[str, Any], call: Callable[[str, Any], str], limit_s: float
     ) -> Ended:
         """Work on one task; `call` makes a call in the world. Raises OutOfTime."""
-        if self._process is None:
-            self._start()
         end_ms = monotonic_ms() + limit_s * 1000.0
         said = self._exchange(task, end_ms)
         while "call" in said:

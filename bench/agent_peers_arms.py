@@ -182,7 +182,7 @@ def effgen() -> Run:
         )
 
     class Lent(BaseTool):
-        def __init__(self, said: Mapping[str, Any], desk: Desk) -> None:
+        def __init__(self, said: Mapping[str, Any], desk: Desk, *, writes: bool) -> None:
             schema = said["parameters"]
             required = schema.get("required", ())
             specs = [
@@ -193,7 +193,7 @@ def effgen() -> Run:
                 ToolMetadata(
                     name=said["name"],
                     description=said["description"],
-                    category=ToolCategory.EXTERNAL_API,
+                    category=ToolCategory.SYSTEM if writes else ToolCategory.INFORMATION_RETRIEVAL,
                     parameters=specs,
                 )
             )
@@ -210,7 +210,10 @@ def effgen() -> Run:
                 model=task["model"],
                 base_url=task["base_url"],
                 api_key=KEY,
-                tools=[Lent(said, desk) for said in task["tools"]],
+                tools=[
+                    Lent(said, desk, writes=said["name"] in task["writes"])
+                    for said in task["tools"]
+                ],
                 system_prompt=task["system"],
                 max_iterations=task["max_steps"],
                 temperature=0.0,

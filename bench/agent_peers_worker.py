@@ -4,9 +4,10 @@
 
 Started by `agent_peers.py`, in whatever Python has the library, so it imports nothing of rung. The
 first line written says what was loaded. A task is JSON: system, user, tools (name, description,
-parameters), base_url, model, max_steps, max_tokens. While it runs, a line `{"call": {"tool",
-"arguments"}}` asks for a call and is answered by a line `{"text"}`; `{"done": {"status", "answer",
-"reason"}}` ends it. How each library is used stands in `agent_peers_arms.py`.
+parameters), writes (the names of tools that change something), base_url, model, max_steps,
+max_tokens. While it runs, a line `{"call": {"tool", "arguments"}}` asks for a call and is answered
+by a line `{"text"}`; `{"done": {"status", "answer", "reason"}}` ends it. How each library is used
+stands in `agent_peers_arms.py`.
 """
 
 from __future__ import annotations

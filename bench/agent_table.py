@@ -11,8 +11,8 @@ from rung.stats.intervals import mean_interval
 from rung.stats.paired import paired_difference
 
 COLUMNS = (
-    "arm", "n", "strict", "action level", "says done", "silent wrong", "side effects",
-    "out of time", "requests", "prompt", "cached", "output", "wall s",
+    "arm", "n", "strict", "action level", "says done", "of these right", "silent wrong",
+    "abstained", "side effects", "late", "requests", "prompt", "cached", "output", "wall s",
 )  # fmt: skip
 HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 Value = Callable[[Played], float]
@@ -38,7 +38,9 @@ def print_table(found: Sequence[Played]) -> None:
 def _line(arm: str, runs: Sequence[Played]) -> str:
     counts = [
         sum(p.status == "ok" for p in runs),
+        sum(p.status == "ok" and p.strict for p in runs),
         _mean(runs, silent),
+        sum(p.status == "abstained" for p in runs),
         sum(p.side_effects for p in runs),
         sum(p.reason == "out of time" for p in runs),
     ]

@@ -22,8 +22,8 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 _OPTIONS = (
-    *("--max-model-len", "2048", "--max-num-seqs", "8", "--block-size", "32"),
-    *("--enforce-eager", "--no-async-scheduling"),
+    *("--max-model-len", "2048", "--max-num-seqs", "8", "--enforce-eager"),
+    *("--block-size", "32"),
     *("--enable-prefix-caching", "--enable-prompt-tokens-details", "--host", "127.0.0.1"),
     *("--served-model-name", SERVED),
 )

@@ -24,6 +24,7 @@ from rung.engines.prices import Price, price_of
 
 LOCAL_PRICE = "local-2core"
 _HERE = ("localhost", "127.0.0.1", "::1")
+_ELSEWHERE = ("http:", "transformers:", "fake:")
 
 
 def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -> Engine:
@@ -52,6 +53,21 @@ def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -
     from rung.engines.llama import LlamaEngine
 
     return LlamaEngine(model, file.path)
+
+
+def library_of(model: str) -> str:
+    """Return which llama.cpp runs a model here, with its version; empty where none does.
+
+    Builds round differently and take different times, so the answers of one are not another's.
+    """
+    if not model or model.startswith(_ELSEWHERE):
+        return ""
+    from rung.engines.llama_packages import choose, describe, installed
+
+    found = choose().library
+    if found is not None:
+        return describe(found)
+    return "xllamacpp server" if "xllamacpp" in installed() else ""
 
 
 def _transformers(model: str) -> Engine:

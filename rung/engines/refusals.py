@@ -43,7 +43,8 @@ _REFUSED = re.compile(
     r"not (be )?(supported|allowed|permitted|available|enabled|accepted)|(not|n't) support"
     r"|unsupported|unavailable|incompatible|deprecated|unrecognized|unknown (field|parameter|name)"
     r"|extra_forbidden|cannot have 2 or more|expected last role|must end with|must be set to false"
-    r"|not implemented|no endpoints found that|not accept|invalid schema|too (complex|large|many)",
+    r"|not implemented|requires --|no endpoints found that|not accept|invalid schema"
+    r"|too (complex|large|many)",
     re.IGNORECASE,
 )
 _CONTENT = re.compile(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 _DELIMITERS = frozenset(b",}]\n")
 _OPEN, _CLOSE = frozenset(b"{["), frozenset(b"}]")
+_SECOND_HALF = re.compile("u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 class LiteralScan:
@@ -16,13 +19,20 @@ class LiteralScan:
         """Length of the literal once something after it, or its own last sign, was seen."""
         self.in_string = False
         self.num_chars = 0
-        """Characters of the text so far (outer quotes not included)."""
+        """Characters (code points) of the text so far, outer quotes not included."""
         self.num_commas = 0
         """Commas between the items of the outermost array or object."""
+        self.num_parts = 0
+        """Commas between items at any depth."""
+        self.is_bare = False
+        """Whether the last sign was one of a number or a word."""
+        self.string_is_empty = False
+        """Whether the last sign opened a string."""
         self._raw = raw
         self._depth = 0
         self._escaped = False
-        self._bare = False
+        self._hex = ""
+        """The digits of an escape by number so far, behind its `u`."""
         for byte in opening.encode():
             self._feed(byte)
 
@@ -48,18 +58,22 @@ class LiteralScan:
             self.num_chars += byte & 0xC0 != 0x80
         elif self.in_string:
             self._feed_string(byte)
-        elif self._bare:
+        elif self.is_bare:
             if byte in _DELIMITERS and not self._depth:
                 self.end = 0
             elif byte in _DELIMITERS:
-                self._bare = False
+                self.is_bare = False
                 self._feed_sign(byte)
         else:
             self._feed_sign(byte)
 
     def _feed_string(self, byte: int) -> None:
-        if self._escaped:
+        self.string_is_empty = False
+        if self._hex:
+            self._feed_hex(byte)
+        elif self._escaped:
             self._escaped = False
+            self._hex = "u" if byte == 0x75 else ""
         elif byte == 0x5C:
             self._escaped = True
             self.num_chars += 1
@@ -70,9 +84,16 @@ class LiteralScan:
         else:
             self.num_chars += byte & 0xC0 != 0x80
 
+    def _feed_hex(self, byte: int) -> None:
+        """Take in a digit of an escape; the second half of a pair is no character of its own."""
+        self._hex += chr(byte)
+        if len(self._hex) == 5:
+            self.num_chars -= _SECOND_HALF.fullmatch(self._hex) is not None
+            self._hex = ""
+
     def _feed_sign(self, byte: int) -> None:
         if byte == 0x22:
-            self.in_string = True
+            self.in_string = self.string_is_empty = True
         elif byte in _OPEN:
             self._depth += 1
         elif byte in _CLOSE:
@@ -81,5 +102,6 @@ class LiteralScan:
                 self.end = 1
         elif byte == 0x2C:
             self.num_commas += self._depth == 1
+            self.num_parts += 1
         elif byte not in b" \n:":
-            self._bare = True
+            self.is_bare = True

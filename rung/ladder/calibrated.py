@@ -69,9 +69,11 @@ def draw_apart(examples: Sequence[Example], *, seed: int) -> tuple[list[Example]
 
 
 def _route(situation: Situation, calibration: str = "") -> Route:
-    """Return the form with a calibration; without one, the route that the rung `form` proposes."""
+    """Return the form with a calibration; without one, the form that scores every option well."""
     name, rung = (NAME, "calibrated") if calibration else ("form", "form")
-    return situation.route(name=name, rung=rung, output="form", calibration=calibration)
+    return situation.route(
+        name=name, rung=rung, output="form", scoring="trie", calibration=calibration
+    )
 
 
 def _labelled(examples: Sequence[Example], answers: Sequence[Answer]) -> list[Labelled]:

@@ -16,6 +16,7 @@ from rung.core.errors import ConfigError, EngineError
 from rung.core.hashing import content_hash
 from rung.core.records import Message, Usage
 from rung.engines.base import Engine, Request, Thinking
+from rung.engines.open import library_of
 from rung.forms import (
     Choice,
     Decision,
@@ -249,7 +250,8 @@ def _think(
 
 
 def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> str:
-    """Return the content hash an answer is cached by: everything that decides it."""
+    """Return the content hash an answer is cached by: everything that decides it, the llama.cpp
+    that runs the model included."""
     target = example.target if route.output == "oracle" else None
     costs = None
     world = [task.world, example.setup] if task.world else None
@@ -259,9 +261,9 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
             task.error_cost.default_usd,
             sorted(task.error_cost.pairs.items()),
         ]
-    return content_hash(
-        [route.hash, task.instruction, task.schema, example.input, target, costs, sample, world]
-    )
+    ran = library_of(route.model)
+    asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
+    return content_hash([route.hash, ran, *asked])
 
 
 def head_slots(form: Form) -> tuple[Choice, ...]:

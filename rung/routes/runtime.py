@@ -14,6 +14,7 @@ from rung.core.errors import FormError
 from rung.core.hashing import content_hash
 from rung.core.records import Effort, Status, Usage
 from rung.engines.base import Engine, Thinking
+from rung.engines.open import library_of
 from rung.forms import Calibration, Decision, Filling, Form, compile_form, content_free_priors
 from rung.routes import calibration
 from rung.routes.head import Head
@@ -126,9 +127,9 @@ class Runtime:
 
     def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:
         """Return the content-free option log-likelihoods of the task's form, computed once."""
-        key = content_hash(
-            ["priors", ROUTE_VERSION, engine.model, thinking, self.form.hash, self.task.instruction]
-        )
+        ran = [engine.model, library_of(engine.model)]
+        asked = [thinking, self.form.hash, self.task.instruction]
+        key = content_hash(["priors", ROUTE_VERSION, *ran, *asked])
         if key not in self._priors:
             if (stored := self.store.get_answer(key)) is None:
                 messages = build_messages(self.task.instruction, self.form, CONTENT_FREE)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rung.core.records import Message
-from rung.engines.base import Request
+from rung.engines.base import Request, ToolOffer
 from rung.engines.dialects import DIALECTS
 from rung.engines.hosted import dialect_of
 from rung.engines.refusals import find_refusal, without
@@ -18,6 +18,7 @@ SCHEMA = replace(ASK, schema={"type": "object"})
 CHOICES = replace(ASK, choices=("a", "b"))
 THINK = replace(ASK, thinking="on")
 LOGPROBS = replace(ASK, top_logprobs=3)
+TOOLS = replace(ASK, tools=(ToolOffer(name="t", description="", parameters={}),))
 
 KNOWN = [
     (
@@ -55,6 +56,15 @@ KNOWN = [
         True,
     ),
     ("This response_format type is unavailable now", SCHEMA, "schema", True),  # DeepSeek
+    (
+        # vLLM started without a parser for its model's calls
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        TOOLS,
+        "tool_calls",
+        True,
+    ),
+    ("tools param requires --jinja flag", TOOLS, "tool_calls", True),  # llama-server
+    ("No endpoints found that support tool use.", TOOLS, "tool_calls", True),  # OpenRouter
     ("This response_format type is unavailable now", CHOICES, "choices", True),
     ("output_config.format: Extra inputs are not permitted", SCHEMA, "schema", True),  # Bedrock
     (

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tickets
 from rung.core.errors import EngineError
+from rung.engines import llama_packages
 from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
+from rung.engines.llama_packages import Chosen
+from rung.engines.open import library_of
 from rung.engines.prices import price_of
 from rung.flow.session import Session, open_session
+from rung.routes.answer import answer_key
 from rung.routes.evaluate import MAX_OUTAGES, evaluate
 from rung.routes.route import Route
 from rung.tasks.importer import init_task
@@ -85,3 +90,19 @@ def test_a_blank_page_in_prose_is_read_tolerantly_and_checked_strictly(session: 
     assert rows[0].score == 1.0
     wrong = run(session, Flaky("label: something else"), 2)[1]
     assert (wrong.status, wrong.strict, wrong.score) == ("failed", False, 0.0)
+
+
+def test_another_llama_library_answers_anew(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = session.task.dev[0]
+    keys = {}
+    for model in ("smollm2-135m", "http:small", "fake:x", ""):
+        for name in ("llama-cpp-python 0.3.36", "xllamacpp 2026.10.11549"):
+            monkeypatch.setattr(llama_packages, "choose", lambda: Chosen(object(), {}))
+            monkeypatch.setattr(llama_packages, "describe", lambda found, name=name: name)
+            keys[model, name] = answer_key(replace(BLANK, model=model), session.task, example)
+    assert len(set(keys.values())) == 5
+    monkeypatch.setattr(llama_packages, "choose", lambda: Chosen(None, {}))
+    monkeypatch.setattr(llama_packages, "installed", lambda: ["xllamacpp"])
+    assert library_of("smollm2-135m") == "xllamacpp server"

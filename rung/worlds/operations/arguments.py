@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from rung.core.spelling import did_you_mean, listing, quote
@@ -16,8 +17,7 @@ from rung.worlds.canonical import canonical
 from rung.worlds.tables import Refused
 from rung.worlds.world import Tool
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_CLOCK = re.compile(r"\d\d:\d\d")
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _CLOCK_PATTERN = r"^\d\d:\d\d$"
 
@@ -83,19 +83,26 @@ def _string(where: str, schema: Mapping[str, Any], value: Any) -> str:
     if isinstance(value, bool | Mapping | list | tuple) or not str(canonical(value)).strip():
         raise Refused(f"{where} is {quote(value)}; it must be text")
     if schema.get("format") == "date":
-        return _canonical(where, _DAY, value, "a day like 2026-03-04")
+        return _canonical(where, _is_day, value, "a day like 2026-03-04")
     if schema.get("format") == "email":
-        return _canonical(where, _EMAIL, value, "a mail address")
+        return _canonical(where, _EMAIL.fullmatch, value, "a mail address")
     if schema.get("pattern") == _CLOCK_PATTERN:
-        return _canonical(where, _CLOCK, value, "a time like 09:30")
+        return _canonical(where, _CLOCK.fullmatch, value, "a time like 09:30")
     text = value if isinstance(value, str) else str(canonical(value))
     if len(text) > schema.get("maxLength", len(text)):
         raise Refused(f"{where} has {len(text)} characters; at most {schema['maxLength']} fit")
     return text.strip()
 
 
-def _canonical(where: str, pattern: re.Pattern[str], value: Any, wanted: str) -> str:
+def _canonical(where: str, fits: Callable[[str], object], value: Any, wanted: str) -> str:
     form = str(canonical(value))
-    if not pattern.fullmatch(form):
+    if not fits(form):
         raise Refused(f"{where} is {quote(value)}; it must be {wanted}")
     return form
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -118,8 +118,8 @@ def invoice_check(desk: Desk) -> Case:
     desk.add("channels", name=channel, purpose="payments")
     page = desk.page(channel=channel)
     steps = [
-        use("mail.find", query=f"{company} invoice"),
-        use("sheets.find_rows", query=f"Purchase orders {order}"),
+        use("mail.find", query=company),
+        use("sheets.find_rows", query=order),
         use("wiki.find_pages", query=page),
     ]
     if flaw:

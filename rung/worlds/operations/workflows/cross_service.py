@@ -27,7 +27,7 @@ def incident_report(desk: Desk) -> Case:
     page = desk.page(many=many, channel=channel)
     report = f"W-{max(int(row['id'][2:]) for row in desk.tables['pages']) + 1}"
     steps = [
-        use("tickets.find", query=f"{system} is down"),
+        use("tickets.find", query=system),
         use("wiki.find_pages", query=page),
         use(
             "wiki.create_page",
@@ -83,7 +83,7 @@ def customer_escalation(desk: Desk) -> Case:
     steps = [
         use("mail.find", query=company),
         use("tickets.find", query=f"{company} {issue}"),
-        use("sheets.find_rows", query=f"Contracts {company}"),
+        use("sheets.find_rows", query=company),
         use("wiki.find_pages", query=page),
     ]
     if not gold:
@@ -168,7 +168,7 @@ def meeting_actions(desk: Desk) -> Case:
         for person, duty, state in zip(people, duties, actions, strict=True)
     ]
     note = desk.add(
-        "notes", title=f"Minutes of {meeting}, {day}", text="\n".join(lines), status="new"
+        "notes", title=f"Minutes of {meeting}, {day}", text="; ".join(lines), status="new"
     )
     desk.add(
         "notes",

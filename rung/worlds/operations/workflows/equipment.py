@@ -98,7 +98,7 @@ def fleet_maintenance(desk: Desk) -> Case:
     page = desk.page()
     steps = [
         use("assets.find", query=plate),
-        use("directory.find", query=f"workshop {make}"),
+        use("directory.find", query=make),
         use("wiki.find_pages", query=page),
         use("assets.book_service", asset_id=vehicle, vendor_id=shops[make], date=day),
     ]

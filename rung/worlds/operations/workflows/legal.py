@@ -80,8 +80,8 @@ def prospect_nda(desk: Desk) -> Case:
     page = desk.page()
     steps = [
         use("pipeline.find_cards", query=company),
-        use("esign.find", query=f"NDA {company}"),
         use("wiki.find_pages", query=page),
+        use("esign.find", query=f"NDA {company}"),
     ]
     if state == "signed":
         steps.append(use("pipeline.move_card", card_id=card, phase="nda_signed"))
@@ -177,7 +177,7 @@ def signature_rerouting(desk: Desk) -> Case:
     )
     page = desk.page(limit=limit)
     signer = director if large else lead
-    role = "managing director" if large else f"team lead {team}"
+    role = "managing director" if large else team
     steps = [
         use("esign.find", query=f"{document} {company}"),
         use("wiki.find_pages", query=page),

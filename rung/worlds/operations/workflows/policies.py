@@ -22,7 +22,7 @@ def policy_notice(desk: Desk) -> Case:
     desk.add("pages", title=desk.take("policy"), text="Applies to everybody. No changes planned.")
     steps = [
         use("wiki.find_pages", query=policy),
-        *(use("directory.find", query=f"{team} team lead") for team in teams[:bound]),
+        *(use("directory.find", query=team) for team in teams[:bound]),
         *(
             use(
                 "mail.send",

@@ -88,7 +88,7 @@ def sensor_alert(desk: Desk) -> Case:
     ]
     if lasts:
         steps += [
-            use("directory.find", query=f"on-call technician {site}"),
+            use("directory.find", query=f"technician {site}"),
             use("sensors.acknowledge", alert_id=alerts[0], verdict="escalated"),
             use(
                 "tickets.create",
@@ -141,7 +141,7 @@ def safety_incident(desk: Desk) -> Case:
         use("mail.find", query=hurt["name"]),
         use("wiki.find_pages", query=page),
         use("directory.find", query=f"{'safety lead' if lost else 'site manager'} {site}"),
-        use("sheets.find_rows", query=f"Incident register {hurt['name']}"),
+        use("sheets.find_rows", query=hurt["name"]),
         use(
             "tickets.create",
             title=f"Accident of {hurt['name']} in {area}",

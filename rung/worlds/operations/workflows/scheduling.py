@@ -14,8 +14,9 @@ def project_kickoff(desk: Desk) -> Case:
     team = [desk.person(team="projects", site=site) for _ in range(2)]
     emails = [person["email"] for person in team] + ([desk.contact(company)] if outside else [])
     kind = f"client project for {company}" if outside else "internal project"
-    channel = f"#{project.lower()}"
+    channel = f"#{project.lower()}-team"
     desk.add("channels", name=channel, purpose=f"project {project}")
+    desk.add("channels", name=f"#{desk.take('project').lower()}-team", purpose="another project")
     desk.add("notes", title=f"Project {project}", kind=kind, members=emails, seats=6, status="new")
     desk.add(
         "notes", title=f"Project {project} archive", kind="closed", members=[], status="closed"
@@ -27,9 +28,10 @@ def project_kickoff(desk: Desk) -> Case:
     room = video if outside else plain
     page = desk.page()
     steps = [
-        use("notes.find", query=f"Project {project}"),
+        use("notes.find", query=project),
         use("wiki.find_pages", query=page),
         use("rooms.find_free", site=site, date=day, start=start, end=end, seats=6),
+        use("chat.find_channels", query=project),
         use(
             "calendar.create_event",
             title=f"Kick-off {project}",
@@ -168,9 +170,9 @@ def maintenance_window(desk: Desk) -> Case:
     chosen = saturday if critical else day
     page = desk.page()
     steps = [
-        use("notes.find", query=f"System {system}"),
+        use("notes.find", query=system),
         use("wiki.find_pages", query=page),
-        use("tickets.find", query=f"Patch {system}"),
+        use("tickets.find", query=system),
         use(
             "calendar.create_event",
             title=f"Maintenance {system}",

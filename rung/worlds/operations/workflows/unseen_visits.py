@@ -113,8 +113,8 @@ def site_visit(desk: Desk) -> Case:
     page = desk.page()
     steps = [
         use("pipeline.find_cards", query=company),
-        use("esign.find", query=f"NDA visitors {company}"),
         use("wiki.find_pages", query=page),
+        use("esign.find", query=f"NDA visitors {company}"),
         use("directory.find", query=f"plant manager {site}"),
         use("rooms.find_free", site=site, date=day, start=start, end=end, seats=5),
         use("chat.find_channels", query=f"reception {site}"),
