@@ -6,10 +6,10 @@
 Arms: a blank page read tolerantly, the engine's own JSON-schema mode, the form's grammar as a mask
 only (every token a pass of its own), the form, the form with scalar slots side by side; guidance
 and outlines where a Python named with `--peer-python` (this one by default) has them, see
-`peers.py`. `RUNG_LLAMA=llama-cpp-python` runs the others on the same llama.cpp. Each arm meets the
-examples in another order, so that none finds another's input in the cache; two examples warm it up
-and do not count. Ratios are paired, with clustered 95 % intervals. Use a quiet machine. Nothing
-here is a test.
+`peers.py`. `RUNG_LLAMA=llama-cpp-python` runs the others on the same llama.cpp. The arms take
+turns, each at another example, so that a machine that slows down slows all of them; two examples
+warm each up and do not count. Ratios are paired, with clustered 95 % intervals. Use a quiet
+machine. Nothing here is a test.
 
 Tasks are names or folders; `rung init banking --from FILE --input text --target category` makes
 the banking77 one.
@@ -44,6 +44,8 @@ from rung.tasks.task import Task
 from rung.worlds.catalog import load
 
 WARM_UP = 2
+APART = 7
+"""Examples between two arms, so that none finds another's input in the cache."""
 HEAD = "arm                score                  valid  output  forced  passes    p50     p95  n"
 STYLES = Path(__file__).parents[1] / "rung" / "report" / "templates" / "report.css"
 
@@ -64,17 +66,21 @@ def run(
         examples = list(draw(task.dev, limit, seed=0, name="dev"))
         able = contenders(runtime, model, max_tokens, pythons)
         chosen = [contender for contender in able if not only or contender.name in only]
-        for number, contender in enumerate(chosen):
-            turn = (number * 7) % max(len(examples), 1)
+        for contender in chosen:
             for example in task.train[:WARM_UP]:
                 contender.ask(example)
-            rows = [
-                to_row(runtime, example, contender.ask(example), price, 0)
-                for example in [*examples[turn:], *examples[:turn]]
-            ]
+        rows: dict[str, list[Row]] = {contender.name: [] for contender in chosen}
+        for turn in range(len(examples)):
+            for number, contender in enumerate(chosen):
+                example = examples[(turn + number * APART) % len(examples)]
+                answer = contender.ask(example)
+                rows[contender.name].append(to_row(runtime, example, answer, price, 0))
+        for contender in chosen:
             contender.close()
-            route = Route(name=contender.name, rung=contender.name, output="form", model=model)
-            arms.append(to_arm(route, rows, "dev", priced_errors=task.error_cost is not None))
+            name = contender.name
+            route = Route(name=name, rung=name, output="form", model=model)
+            priced = task.error_cost is not None
+            arms.append(to_arm(route, rows[name], "dev", priced_errors=priced))
             print_arm(arms[-1], task)
         _print_floor(runtime, model, arms)
     store.close()

@@ -39,7 +39,7 @@ def ask(
             print_json(found.to_json())
         say("rows: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "0"))
         return
-    found = next(iter(flow.ask(name, [_checked(text, "the input")], route=route)))
+    found = next(iter(flow.ask(name, [_checked(text, "the input")], route=route, again=True)))
     if as_json:
         print_json(found.to_json())
     else:

@@ -14,8 +14,10 @@ from rung.engines.prices import cost_usd
 from rung.flow.session import open_session
 from rung.forms import Decision
 from rung.registry import find_route, promoted
+from rung.routes.answer import answer
 from rung.routes.evaluate import answered
 from rung.tasks.task import Example, Task
+from rung.worlds.open import SIMULATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +40,14 @@ class Asked:
         return asdict(self)
 
 
-def ask(task: str | Task, texts: Iterable[str], *, route: str = "") -> Iterator[Asked]:
+def ask(
+    task: str | Task, texts: Iterable[str], *, route: str = "", again: bool = False
+) -> Iterator[Asked]:
     """Yield an answer per text, by the promoted route or by a measured one that is named.
 
-    Answers are stored as they come, so a batch that is started again repeats no call.
-    Raises ConfigError when nothing is in service.
+    Answers are stored as they come, so a batch that is started again repeats no call and no write.
+    With `again` a task that acts on a real system (world `mcp`) acts on every text once more.
+    Raises ConfigError when nothing is in service, or a simulated world has nothing to start from.
     """
     with open_session(task) as session:
         name = session.task.name
@@ -57,8 +62,11 @@ def ask(task: str | Task, texts: Iterable[str], *, route: str = "") -> Iterator[
             )
         price = price_of_model(chosen.model)
         for text in texts:
-            example = Example(id="ask", input=text, target={}, group="ask")
-            found, _ = answered(chosen, session.runtime, example)
+            example = _example(session.task, text)
+            if again and session.task.world == "mcp":
+                found = answer(chosen, session.runtime, example)
+            else:
+                found, _ = answered(chosen, session.runtime, example)
             yield Asked(
                 output=found.output if found.status != "failed" else None,
                 status=found.status,
@@ -69,6 +77,19 @@ def ask(task: str | Task, texts: Iterable[str], *, route: str = "") -> Iterator[
                 cost_usd=cost_usd(price, found.usage, found.latency_ms),
                 reason=found.reason,
             )
+
+
+def _example(task: Task, text: str) -> Example:
+    """Return an input as an example; a simulated world starts as for the example it belongs to."""
+    known = () if task.world not in SIMULATED else (*task.train, *task.dev)
+    setup = next((example.setup for example in known if example.input == text), None)
+    if task.world in SIMULATED and setup is None:
+        raise ConfigError(
+            f"task {task.name!r} is played in a simulated world, which is known for its own"
+            " examples only",
+            hint=f"rung run {task.name} --route R measures them; worlds of your own: docs/worlds.md",
+        )
+    return Example(id="ask", input=text, target={}, group="ask", setup=setup or {})
 
 
 def _field(decision: Decision) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.stats.decisions import cheapest_answer
 from rung.tasks.task import Example, Task
+from rung.worlds.open import identify_world
 
 SCRATCHPAD_TOKENS = 64
 
@@ -254,7 +255,7 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
     that runs the model included."""
     target = example.target if route.output == "oracle" else None
     costs = None
-    world = [task.world, example.setup] if task.world else None
+    world = [*identify_world(task), example.setup] if task.world else None
     if route.decide == "cheapest" and task.error_cost is not None:
         costs = [
             task.error_cost.field,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from rung.core.errors import TaskError
 from rung.core.spelling import did_you_mean
 from rung.tasks.task import Task
@@ -9,6 +11,10 @@ from rung.worlds.world import World
 
 WORLDS = ("operations", "workbench", "world.py", "mcp")
 """What `world` in `task.toml` may say."""
+SIMULATED = ("operations", "workbench")
+"""Worlds that start from an example's `setup`; there is nothing to act on without one."""
+_FILES = ("world.py", "mcp.toml", "world/options.toml")
+"""What a task's folder may say about its world."""
 
 
 def open_world(task: Task) -> World:
@@ -40,3 +46,13 @@ def open_world(task: Task) -> World:
     raise TaskError(
         f"task {task.name!r}: unknown world {task.world!r}", hint=did_you_mean(task.world, WORLDS)
     )
+
+
+def identify_world(task: Task) -> list[str]:
+    """Return what tells the task's world from another: its name, and what its files say.
+
+    Answers are cached by it, so that an edited world is played anew. What a `world.py` imports is
+    not looked into.
+    """
+    texts = [path.read_bytes() for name in _FILES if (path := task.path / name).is_file()]
+    return [task.world, *(hashlib.sha256(text).hexdigest() for text in texts)]

@@ -66,6 +66,7 @@ def scores(output: str) -> list[tuple[str, str, float]]:
     return sorted((r["route"], r["split"], r["score"]) for r in json.loads(output)["routes"])
 
 
+@pytest.mark.slow
 def test_a_killed_climb_goes_on_where_it_was(tmp_path: Path) -> None:
     csv = tickets.write_csv(tmp_path / "mail.csv")
     whole_log = tmp_path / "whole.jsonl"

@@ -10,7 +10,7 @@ import pytest
 
 from rung.core.errors import TaskError
 from rung.tasks.task import Task
-from rung.worlds.open import WORLDS, open_world
+from rung.worlds.open import WORLDS, identify_world, open_world
 
 
 def task_of(world: str, path: Path) -> Task:
@@ -58,3 +58,13 @@ def test_opening_imports_no_world_that_is_not_asked_for() -> None:
     ran = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[] False"
     assert set(WORLDS) == {"operations", "workbench", "world.py", "mcp"}
+
+
+def test_an_edited_world_is_another_one(tmp_path: Path) -> None:
+    task = task_of("workbench", tmp_path)
+    assert identify_world(task) == ["workbench"]
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world" / "options.toml").write_text('tools = "all"\n')
+    first = identify_world(task)
+    (tmp_path / "world" / "options.toml").write_text('tools = "domains"\n')
+    assert ["workbench"] != first != identify_world(task)
