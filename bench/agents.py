@@ -1,6 +1,6 @@
 """Agents against each other: same tasks, same world, same server, same model, one table.
 
-    python bench/agents.py [--task workbench] [--model NAME] [--limit 10] [--arm NAME]…
+    python bench/agents.py [--task operations] [--model NAME] [--limit 10] [--arm NAME]…
                            [--peer LIBRARY=PYTHON]… [--out FILE] [--scratch FOLDER]
 
 Arms: two raw loops, effGen, smolagents (its tool-calling and its code agent), LangChain, AutoGen
@@ -119,12 +119,12 @@ def keep(path: Path | None, played: Played) -> None:
 def main() -> None:
     """Run the arms and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", default="workbench")
+    parser.add_argument("--task", default="operations")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--arm", action="append", choices=(*agent_peers.ARMS, *OURS))
     parser.add_argument("--peer", action="append", help="LIBRARY=PYTHON")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--time", type=float, default=60.0, help="seconds a task")
     parser.add_argument("--out", type=Path, help="keeps runs, one a line")

@@ -84,25 +84,25 @@ def _template(schema: dict[str, Any]) -> Any:
     """Return an object with its keys written out and a gen, select or json for each value."""
     written: Any = "{"
     for number, (key, value) in enumerate(schema["properties"].items()):
-        written += f'{", " if number else ""}"{key}": ' + _value(value)
+        written += f'{", " if number else ""}"{key}": ' + _value(value, key)
     return written + "}"
 
 
-def _value(schema: dict[str, Any]) -> Any:
+def _value(schema: dict[str, Any], name: str) -> Any:
     from guidance import gen, json, select
 
     kind = schema.get("type")
     if "enum" in schema:
-        return select([_dumps(option) for option in schema["enum"]])
+        return select([_dumps(option) for option in schema["enum"]], name=name)
     if kind == "boolean":
-        return select(["true", "false"])
+        return select(["true", "false"], name=name)
     if isinstance(kind, list) and "null" in kind and len(kind) == 2:
-        other = next(name for name in kind if name != "null")
-        return select(["null", _value(schema | {"type": other})])
+        other = next(other for other in kind if other != "null")
+        return select(["null", _value(schema | {"type": other}, name)])
     if kind == "string" and not {"format", "pattern"} & schema.keys():
         least, most = schema.get("minLength", 0), schema.get("maxLength", "")
-        return '"' + gen(regex=rf'[^"\\\x00-\x1f]{{{least},{most}}}') + '"'
-    return json(schema=schema)
+        return '"' + gen(name, regex=rf'[^"\\\x00-\x1f]{{{least},{most}}}') + '"'
+    return json(name, schema=schema)  # without names of their own one replaces another
 
 
 def _dumps(value: Any) -> str:

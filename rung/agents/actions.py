@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from rung.core.errors import ConfigError, FormError
+from rung.core.hashing import content_hash
 from rung.forms import Decision, Filled, Form, answer_json, compile_form
-from rung.forms.form import Union
+from rung.forms.form import Object, Union
 from rung.worlds.world import Call, Tool
 
 FINISH = "finish"
@@ -74,7 +76,7 @@ class Actions:
 
 
 def actions_of(tools: Sequence[Tool], *, abstain: bool) -> Actions:
-    """Return the actions of a tool set; equal sets share one compiled form.
+    """Return the actions of a tool set; each tool is compiled once, whatever sets it is in.
 
     Raises ConfigError for a name that is taken, FormError naming a tool no form can express.
     """
@@ -84,15 +86,31 @@ def actions_of(tools: Sequence[Tool], *, abstain: bool) -> Actions:
         raise ConfigError(
             f"two tools are called {taken[0]!r}", hint=f"{FINISH} and {ABSTAIN} are rung's own"
         )
-    arms = [_arm(tool, f"#/anyOf/{i}/properties/arguments") for i, tool in enumerate(every)]
-    try:
-        form = compile_form({"anyOf": arms})
-    except FormError:
-        _demand_forms(every)
-        raise
-    if isinstance(form.root, Union) and len(form.root.arms) < len(every):
-        _demand_forms(every)
+    arms = [_compiled(json.dumps(_step_of(tool, "#/properties/arguments"))) for tool in every]
+    moved = [_step_of(tool, f"#/anyOf/{i}/properties/arguments") for i, tool in enumerate(every)]
+    form = Form(
+        root=Union(path="", arms=tuple(arm.root for arm in arms))
+        if len(arms) > 1
+        else arms[0].root,
+        schema={"anyOf": moved},
+        hash=content_hash(["actions", *(arm.hash for arm in arms)]),
+        checked=tuple(note for arm in arms for note in arm.checked),
+        narrowed=tuple(note for arm in arms for note in arm.narrowed),
+    )
     return Actions(tools=every, form=form)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Form:
+    """Return the form of one tool's step: an object that begins with the tool's name."""
+    schema = json.loads(text)
+    try:
+        form = compile_form(schema)
+    except FormError as error:
+        name = schema["properties"]["tool"]["const"]
+        raise FormError(f"the arguments of {name}: {error.message}") from None
+    assert isinstance(form.root, Object)
+    return form
 
 
 def loose_form(actions: Actions) -> Form:
@@ -142,7 +160,7 @@ def decision_from_json(data: Mapping[str, Any] | None) -> Decision | None:
     return Decision(**{**data, "scores": tuple(data["scores"]), "prediction_set": held})
 
 
-def _arm(tool: Tool, at: str) -> dict[str, Any]:
+def _step_of(tool: Tool, at: str) -> dict[str, Any]:
     return _step({"const": tool.name}, arguments_schema(tool, at))
 
 
@@ -153,14 +171,6 @@ def _step(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         "required": ["tool", "arguments"],
         "additionalProperties": False,
     }
-
-
-def _demand_forms(tools: Sequence[Tool]) -> None:
-    for tool in tools:
-        try:
-            compile_form(arguments_schema(tool))
-        except FormError as error:
-            raise FormError(f"the arguments of {tool.name}: {error.message}") from None
 
 
 def _moved(schema: Any, at: str) -> Any:

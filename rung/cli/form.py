@@ -46,21 +46,21 @@ def form(
     _check_style(style)
     instances = read_instances(check) if check is not None else []
     how = Filling(seed=seed, parallel=parallel, retries=retries)
-    num_failed = num_schemas = 0
+    num_failed = 0
     for named in read_schemas(schema):
         compiled, unsupported = form_of(named.schema, style)
         results = _results(
             compiled, named.schema, instances, text, engine or DEFAULT_MODEL, num, how
         )
-        num_schemas += 1
-        num_failed += sum(row["status"] != "ok" and row["status"] != "repaired" for row in results)
+        num_failed += sum(row["status"] not in ("ok", "repaired") for row in results)
+        num_failed += compiled is None and text is not None
         if as_json:
             print_json(_row(named.id, compiled, unsupported, results))
         else:
             _show(named.id, compiled, unsupported, results, engine)
         if unsupported and not named.id:
             raise typer.Exit(2)
-    if num_failed and num_schemas == 1:
+    if num_failed:
         raise typer.Exit(1)
 
 

@@ -87,7 +87,7 @@ def _example(task: Task, text: str) -> Example:
         raise ConfigError(
             f"task {task.name!r} is played in a simulated world, which is known for its own"
             " examples only",
-            hint=f"rung run {task.name} --route R measures them; worlds of your own: docs/worlds.md",
+            hint=f"rung run {task.name} --route R measures them",
         )
     return Example(id="ask", input=text, target={}, group="ask", setup=setup or {})
 

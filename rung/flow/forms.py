@@ -18,6 +18,7 @@ from rung.engines.base import Engine
 from rung.engines.open import open_engine
 from rung.forms import Filled, Filling, Form, compile_form, fill
 from rung.forms.express import inexpressible
+from rung.forms.form import instance_path
 from rung.forms.validity import violations
 from rung.routes.prompt import build_messages
 
@@ -57,7 +58,7 @@ def read_instances(path: Path) -> list[Any]:
 def check_instance(form: Form | None, schema: Any, instance: Any) -> dict[str, Any]:
     """Return whether an instance is valid, and whether the form could have written it."""
     problems = violations(instance, schema)
-    reason = f"{_where(problems[0].path)}: {problems[0].message}" if problems else ""
+    reason = f"{instance_path(problems[0].path) or '$'}: {problems[0].message}" if problems else ""
     if not problems and form is None:
         reason = "the schema has no form"
     elif not problems and form is not None:
@@ -150,7 +151,3 @@ def _read(path: Path) -> str:
         return data.decode("utf-8-sig")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise FormError(f"reading {path}: {error}", hint="give a JSON file") from None
-
-
-def _where(path: tuple[str | int, ...]) -> str:
-    return ".".join(map(str, path)) or "$"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,10 +18,12 @@ import numpy as np
 from rung.core.clock import monotonic_ms
 from rung.core.records import Message, Usage
 from rung.engines.base import Completion, Engine, Request
-from rung.engines.steps import Step, TokenModel
 from rung.forms.form import Form, Value
 from rung.forms.layout import json_text
 from rung.forms.plan import estimate, rough_tokens
+
+if TYPE_CHECKING:  # needs the `local` or `train` extra
+    from rung.engines.steps import TokenModel
 
 _SIZES = (1, 1, 1, 1, 8, 8, 32, 32, 64, 128)
 _MIN_SEEN = 20
@@ -52,7 +54,9 @@ class ServerCosts:
 
 def measure_costs(engine: Engine) -> Costs:
     """Return the costs of an engine in this process, fitted by least squares on a few batches."""
-    model = cast(TokenModel, engine)
+    from rung.engines.steps import Step
+
+    model = cast("TokenModel", engine)
     with model.lock:
         opened = model.open(Request(messages=(Message(role="user", content=_PROBE),)))
         branch = opened.branch

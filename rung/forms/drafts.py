@@ -20,7 +20,7 @@ def readings(slot: Value, text: str, *, cut: bool = False, broken: bool = False)
     """Return what a generated literal may stand for, best first; nothing when it is no literal.
 
     Text is also offered tidied, a list without repeats. Text that was `cut` by the token limit, or
-    `broken` off because it was full, ends at its last whole word.
+    `broken` off because it was full, or is longer than it may be, ends at its last whole word.
     """
     text = text.strip()
     if cut:
@@ -31,6 +31,9 @@ def readings(slot: Value, text: str, *, cut: bool = False, broken: bool = False)
     except ValueError:
         return []
     if isinstance(value, str) and slot.kind == "text":
+        if slot.max_chars and len(value) > slot.max_chars:
+            kept, more = value[: slot.max_chars], value[slot.max_chars]
+            return [_tidy(kept, more.isalnum()), kept, value]
         tidied = value.strip() if slot.extractive else _tidy(value, broken)
         return [tidied, value]
     if isinstance(value, list):
@@ -52,5 +55,6 @@ def _closed(text: str) -> str | None:
 
 def _tidy(value: str, broken: bool) -> str:
     """Collapse white space; where a word was broken off, end at the word before."""
-    value = " ".join(value.split())
-    return value.rsplit(" ", 1)[0] if broken and " " in value else value
+    words = value.split()
+    is_broken = broken and not value[-1:].isspace()
+    return " ".join(words[:-1] or words if is_broken else words)

@@ -8,7 +8,7 @@ grammar. Records only: schemas are compiled in `schema.py`, forms written in `wa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,6 +54,9 @@ class Value:
     kind: ValueKind
     regex: str = ""
     """Expression of the literal, without leading space; empty for kind `json`."""
+    drawn_regex: str = ""
+    """For text of limited length: `regex` with room for one character more, which tells a text that
+    would go on from one that ends where it is full."""
     json_schema: str = ""
     """For kind `json`: a self-contained JSON Schema as text, for a sub-grammar."""
     schema: Any = True
@@ -181,6 +184,14 @@ def join_path(parent: str, name: str) -> str:
     plain = name.isprintable() and name and not set(name) & set('.[]"\\?#')
     segment = name if plain else json.dumps(name, ensure_ascii=False)
     return f"{parent}.{segment}" if parent else segment
+
+
+def instance_path(path: Sequence[str | int]) -> str:
+    """Return the path of a place in a value, as slots spell it: `lines[0].sku`."""
+    text = ""
+    for key in path:
+        text = f"{text}[{key}]" if isinstance(key, int) else join_path(text, key)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rung.core.errors import FormError
-from rung.forms.form import Choice, Const, Node, Object, Value
+from rung.forms.form import Choice, Const, Node, Object, Repeat, Union, Value
 from rung.forms.layout import json_text
+from rung.forms.normal import unable
 
 
 def check_lines(node: Node) -> None:
@@ -19,10 +19,19 @@ def check_lines(node: Node) -> None:
         for _, part in node.parts:
             check_lines(part)
     elif not isinstance(node, Choice | Const) and not (isinstance(node, Value) and node.regex):
-        raise FormError(
-            f"{node.path or '$'}: it does not fit on one line",
+        raise unable(
+            node.path,
+            _keyword_of(node),
+            "it does not fit on one line",
             hint="use the style json or indented; lines hold fixed keys, scalars and lists of them",
         )
+
+
+def _keyword_of(node: Node) -> str:
+    """Return what makes a node too much for one line."""
+    if isinstance(node, Object):
+        return "required"
+    return {Repeat: "items", Union: "anyOf"}.get(type(node), "type")
 
 
 def is_raw(slot: Value) -> bool:
@@ -31,8 +40,11 @@ def is_raw(slot: Value) -> bool:
 
 
 def raw_regex(slot: Value) -> str:
-    """Return the expression of a raw text; the rest of its schema is checked when it is filled."""
-    return rf"[^\x00-\x1f\x7f]{{1,{slot.max_chars}}}"
+    """Return the expression to draw a raw text inside of, with room for one character too many.
+
+    The rest of its schema is checked when it is filled.
+    """
+    return rf"[^\x00-\x1f\x7f]{{1,{slot.max_chars + 1}}}"
 
 
 def line_text(slot: Node, value: Any) -> str:

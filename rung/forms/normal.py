@@ -8,7 +8,7 @@ followed: it is read as a plain one. Validity is always judged on the schema as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012, specification_with
 
 from rung.core.errors import FormError
 from rung.core.spelling import quote
+from rung.forms.form import join_path
 from rung.forms.validity import malformed
 
 MAX_DEFINITIONS = 2000
@@ -32,6 +33,9 @@ _COUNTS = frozenset({
     "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
     "minContains", "maxContains",
 })  # fmt: skip
+_OF_ITEMS = frozenset({"items", "contains", "additionalItems", "unevaluatedItems"})
+_OF_NAMES = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties"})
+_HOLDS_NAMES = frozenset({*_NAMED, "$defs", "definitions", "dependencies"})
 _DEFINITIONS = ("#/$defs/", "#/definitions/")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DROPPED = (
@@ -46,6 +50,27 @@ def unable(path: str, keyword: str, reason: str, hint: str = "") -> FormError:
     return FormError(
         f"{path or '$'}: {keyword!r}: {reason}", hint=hint, path=path or "$", keyword=keyword
     )
+
+
+def place_of(keys: Sequence[str | int]) -> tuple[str, str]:
+    """Return of a place in a schema the path in the value that it speaks of, and the keyword."""
+    path, keyword, left = "", "$schema", list(keys)
+    while left:
+        keyword = str(left.pop(0))
+        named = keyword in _HOLDS_NAMES or (left and isinstance(left[0], int))
+        path = _inside(path, keyword, left.pop(0) if named and left else "")
+    return path, keyword
+
+
+def _inside(path: str, keyword: str, key: str | int = "") -> str:
+    """Return the path of what a keyword of the value at `path` speaks of, under `key` if any."""
+    if keyword == "properties":
+        return join_path(path, str(key))
+    if keyword == "prefixItems" or (keyword == "items" and isinstance(key, int)):
+        return f"{path}[{key}]"
+    if keyword in _OF_ITEMS:
+        return f"{path}[]"
+    return join_path(path, "*") if keyword in _OF_NAMES else path
 
 
 class Unsatisfiable(FormError):
@@ -83,17 +108,20 @@ class _Normaliser:
         resource: Any = Resource(contents=schema, specification=known or DRAFT202012)
         uri = resource.id() or ""
         registry: Any = REGISTRY.with_resource(uri, resource)
-        found = self._schema(schema, registry.resolver(uri), "")
+        found = self._schema(schema, registry.resolver(uri), "", entered=True)
         if not self._definitions or not isinstance(found, dict):
             return found
         return {**found, "$defs": self._definitions}
 
-    def _schema(self, schema: Any, resolver: Any, path: str) -> Any:
-        """Return one subschema; `resolver` knows the base URI that holds here."""
+    def _schema(self, schema: Any, resolver: Any, path: str, *, entered: bool = False) -> Any:
+        """Return one subschema, of the value at `path`.
+
+        `resolver` knows the base URI that holds here: its own, once it was `entered`.
+        """
         if not isinstance(schema, Mapping):
             return schema
         name = "id" if self._kind is jsonschema.Draft4Validator else "$id"
-        if path and isinstance(schema.get(name), str) and not schema[name].startswith("#"):
+        if not entered and isinstance(schema.get(name), str) and not schema[name].startswith("#"):
             resource = Resource(contents=schema, specification=specification_with(self._uri))
             resolver = resolver.in_subresource(resource)
         if self._is_old and isinstance(schema.get("$ref"), str):
@@ -117,18 +145,26 @@ class _Normaliser:
             return {}
         if keyword in _COUNTS and isinstance(value, float):
             return {keyword: int(value)}
-        at = f"{path}/{keyword}"
         if keyword == "items" and isinstance(value, list):
-            arms = [self._schema(item, resolver, at) for item in value]
-            rest = schema.get("additionalItems", True)
-            return {"prefixItems": arms, "items": self._schema(rest, resolver, at)}
+            rest = self._schema(schema.get("additionalItems", True), resolver, f"{path}[]")
+            return {"prefixItems": self._each("prefixItems", value, resolver, path), "items": rest}
         if keyword in _SUBSCHEMA:
-            return {keyword: self._schema(value, resolver, at)}
+            return {keyword: self._schema(value, resolver, _inside(path, keyword))}
         if keyword in _SUBSCHEMAS and isinstance(value, list):
-            return {keyword: [self._schema(item, resolver, at) for item in value]}
+            return {keyword: self._each(keyword, value, resolver, path)}
         if keyword in _NAMED and isinstance(value, Mapping):
-            return {keyword: {n: self._schema(v, resolver, f"{at}/{n}") for n, v in value.items()}}
+            named = {
+                name: self._schema(one, resolver, _inside(path, keyword, name))
+                for name, one in value.items()
+            }
+            return {keyword: named}
         return {keyword: value}
+
+    def _each(self, keyword: str, schemas: list[Any], resolver: Any, path: str) -> list[Any]:
+        return [
+            self._schema(schema, resolver, _inside(path, keyword, i))
+            for i, schema in enumerate(schemas)
+        ]
 
     def _converted(self, schema: Mapping[str, Any], resolver: Any, path: str) -> dict[str, Any]:
         """Return what older words say in newer ones."""
@@ -140,9 +176,7 @@ class _Normaliser:
             if isinstance(value, list):
                 found.setdefault("dependentRequired", {})[name] = value
             else:
-                found.setdefault("dependentSchemas", {})[name] = self._schema(
-                    value, resolver, f"{path}/dependencies/{name}"
-                )
+                found.setdefault("dependentSchemas", {})[name] = self._schema(value, resolver, path)
         return found
 
     def _is_schema(self, contents: Any, reference: str) -> bool:
@@ -162,7 +196,7 @@ class _Normaliser:
             is_schema = False
         if not is_schema:
             raise unable(
-                path.replace("/", ".").strip("."),
+                path,
                 "$ref",
                 f"{quote(reference)} is not a place in this schema",
                 hint="paste what it refers to under $defs; nothing is fetched",
@@ -174,5 +208,5 @@ class _Normaliser:
                 raise unable(path, "$ref", f"more than {MAX_DEFINITIONS} places are referred to")
             name = self._names[key] = f"r{len(self._names)}"
             self._definitions[name] = True
-            self._definitions[name] = self._schema(contents, inner, "")
+            self._definitions[name] = self._schema(contents, inner, path, entered=True)
         return f"#/$defs/{self._names[key]}"

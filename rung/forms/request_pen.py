@@ -104,17 +104,16 @@ class RequestPen:
         literal = said[: scan.end].decode("utf-8", "ignore")
         self.text += literal
         cut = completion.finish_reason == "length" and scan.end is None
-        full = bool(draw.max_chars) and scan.num_chars >= draw.max_chars
-        return Drawn(text=draw.opening + literal, cut=cut, broken=full)
+        return Drawn(text=draw.opening + literal, cut=cut)
 
     def _held(self) -> str:
         """Return the end of the text that the next request's answer repeats."""
-        found = _BOUNDARY.search(self.text)
+        found = _BOUNDARY.search(self._request.prefix + self.text)
         return found[0] if found else ""
 
     def _ask(self, held: str, **wanted: Any) -> Work[Completion]:
-        text = self.text[: len(self.text) - len(held)]
-        request = replace(self._request, prefix=self._request.prefix + text, **wanted)
+        text = self._request.prefix + self.text
+        request = replace(self._request, prefix=text[: len(text) - len(held)], **wanted)
         answers = yield [request]
         completion: Completion = answers[0]
         self.usage += completion.usage

@@ -36,7 +36,7 @@ from rung.forms.form import (
 )
 from rung.forms.leads import discriminated, tell_apart
 from rung.forms.lines import check_lines
-from rung.forms.normal import Unsatisfiable, impossible, normalise, unable
+from rung.forms.normal import Unsatisfiable, impossible, normalise, place_of, unable
 from rung.forms.presence import next_parts
 from rung.forms.resolve import CHECKED, Resolver, listed, merge
 from rung.forms.subgrammar import sub_grammar
@@ -92,9 +92,9 @@ def _text_of(schema: Any) -> str:
         text.encode()
         plain = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise FormError(f"$: the schema is not JSON: {error}") from None
+        raise unable("", "$schema", f"the schema is not JSON: {error}") from None
     if json_depth(plain) > MAX_JSON_DEPTH:
-        raise FormError(f"$: the schema is nested deeper than {MAX_JSON_DEPTH} levels")
+        raise unable("", "$schema", f"it is nested deeper than {MAX_JSON_DEPTH} levels")
     return text
 
 
@@ -106,7 +106,10 @@ def _compile(text: str, style: Style) -> Form:
         raise unable("", "$schema", "draft 3 is not supported", hint="use draft 2020-12")
     if (problem := malformed(source)) is not None:
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem.path)
-        raise FormError(f"${where}: not a JSON Schema: {problem.message}")
+        path, keyword = place_of(problem.path)
+        raise FormError(
+            f"${where}: not a JSON Schema: {problem.message}", path=path or "$", keyword=keyword
+        )
     compiler = _Compiler(normalise(source, kind))
     root = compiler.root()
     if style == "lines":
@@ -190,6 +193,9 @@ class _Compiler:
                 Note(path=path or "$", keyword=keyword, reason="checked when filled")
             )
 
+    def _note_narrowed(self, path: str, keyword: str, reason: str) -> None:
+        self.narrowed.append(Note(path=path or "$", keyword=keyword, reason=reason))
+
     def _or_null(self, node: Node, null: bool) -> Node:
         """Allow null besides a node that begins with a bracket."""
         return (
@@ -272,13 +278,9 @@ class _Compiler:
                 continue
             parts.append((name, node))
         if rule is not False:
-            self.narrowed.append(
-                Note(
-                    path=path or "$",
-                    keyword="additionalProperties",
-                    reason="only the listed properties are written",
-                )
-            )
+            self._note_narrowed(path, "additionalProperties", "only the listed names are written")
+        if "type" not in schema:
+            self._note_narrowed(path, "type", "only objects are written")
         node = Object(
             path=path,
             parts=tuple(parts),
@@ -325,7 +327,12 @@ class _Compiler:
     def _finished(self, value: Value, source: Any, schema: Mapping[str, Any], null: bool) -> Value:
         """Complete a slot with null, its own schema and its description."""
         if null:
-            value = replace(value, regex=f"{NULL_OR}{value.regex})", hint=f"{value.hint}, or null")
+            value = replace(
+                value,
+                regex=f"{NULL_OR}{value.regex})",
+                drawn_regex=value.drawn_regex and f"{NULL_OR}{value.drawn_regex})",
+                hint=f"{value.hint}, or null",
+            )
         return replace(
             value,
             schema=self._resolver.self_contained(source),

@@ -21,6 +21,9 @@ from rung.forms.pen import Draw, Drawn
 from rung.forms.scan import LiteralScan
 from rung.forms.token_line import TokenLine
 
+_BARE_SIGNS = tuple(bytes([sign]) for sign in b"0123456789.-+eEaflnrstu")
+"""What a number, `true`, `false` or `null` can go on with."""
+
 
 def draw_literal(line: TokenLine, draw: Draw, after: Sequence[str]) -> Work[Drawn]:
     """Draw a literal that one of `after` follows; see `Pen.draw`."""
@@ -74,7 +77,7 @@ class _Drawing:
             self._take(token)
             if self._scan.end is None and not self._rows:
                 self._take_forced()
-            if self._scan.end is not None or self._matcher.is_stopped():
+            if self._is_complete():
                 break
             if not self._rows:
                 self._rows = list((yield from line.evaluate((), 1)))
@@ -87,6 +90,8 @@ class _Drawing:
         if out is not None:
             return out
         token = pick(row, self._matcher, self._draw.temperature, self._random)
+        if len(self._data) < self._room:
+            return token
         out = self._closer.instead(token, self._matcher)
         self._is_ours = out != token
         if self._is_ours and self._draw.max_chars:
@@ -128,21 +133,30 @@ class _Drawing:
         if len(self._after) == 1 or self._rows:
             return False
         before = self._scan.length
-        self._feed(token)
+        self._feed(self._line.grammars.bytes_of([token]))
         return self._scan.end is not None and self._scan.end <= before
 
-    def _feed(self, token: int) -> bytes:
-        """Show a token's bytes to the scan, without those that healing left over."""
-        piece = self._line.grammars.bytes_of([token])
-        whole = self._data + piece
-        seen = self._room + self._scan.length
-        if len(whole) > seen:
-            self._scan.feed(whole[max(seen, self._room) :])
-        return piece
+    def _is_complete(self) -> bool:
+        """Return whether the value has ended, or is a number or word that cannot go on."""
+        if self._scan.end is not None or self._matcher.is_stopped():
+            return True
+        if not self._scan.is_bare or self._scan.is_nested or self._rows:
+            return False
+        signs = (self._line.grammars.tokenize(sign) for sign in _BARE_SIGNS)
+        if any(self._matcher.validate_tokens(sign[:1]) == 1 for sign in signs):
+            return False
+        self._scan.end = self._scan.length
+        return True
+
+    def _feed(self, piece: bytes) -> None:
+        """Show what comes next to the scan once, without the bytes that healing left over."""
+        self._scan.feed((self._data + piece)[self._room + self._scan.length :])
 
     def _take(self, token: int) -> None:
         line = self._line
-        self._data += self._feed(token)
+        piece = line.grammars.bytes_of([token])
+        self._feed(piece)
+        self._data += piece
         line.count(output=1)
         if not self._rows:
             line.pending, line.logits, line.unforced = [token], None, 1
@@ -157,7 +171,7 @@ class _Drawing:
         """
         forced = self._matcher.compute_ff_tokens()
         piece = self._line.grammars.bytes_of(forced)
-        self._scan.feed(piece)
+        self._feed(piece)
         if self._scan.end is not None:
             piece = piece[: self._room + self._scan.end - len(self._data)]
             self._line.unfed = piece

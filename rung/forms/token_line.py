@@ -73,6 +73,13 @@ class TokenLine:
         """Tokens counted as output already that a later tokenization will meet again."""
         self._num_prompt = len(self.pending)
 
+    def begin(self, lead: str) -> None:
+        """Put text before what will be written; it counts as prompt as far as its tokens stand."""
+        tokens, self.unfed = self.grammars.settle(lead.encode(), self.recent())
+        self.pending += tokens
+        self.unforced = self._num_prompt = len(self.pending)
+        self.usage = replace(self.usage, prompt_tokens=self.usage.prompt_tokens + len(tokens))
+
     def write(self, text: str) -> None:
         """Write fixed text; the part that stands already must agree."""
         self.text += text

@@ -32,10 +32,16 @@ class TokenPen:
         *,
         forcing: bool = True,
         room: Room | None = None,
+        lead: str = "",
     ) -> TokenPen:
-        """Return a pen behind a prompt; without `forcing` each token gets a pass of its own."""
+        """Return a pen behind a prompt and a `lead`, whose end may share a token with the form.
+
+        Without `forcing` each token gets a pass of its own.
+        """
         line = TokenLine(model, opened.branch, opened.rest, forcing=forcing, room=room)
         line.usage = Usage(prompt_tokens=len(opened.rest), cached_tokens=opened.num_cached)
+        if lead:
+            line.begin(lead)
         return cls(line, scoring)
 
     @property

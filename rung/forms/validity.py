@@ -19,7 +19,7 @@ from typing import Any
 from jsonschema.exceptions import UnknownType, ValidationError
 
 from rung.forms.dialects import draft_of, limited, validator_of
-from rung.forms.form import Form
+from rung.forms.form import Form, instance_path
 from rung.forms.keywords import Unjudged
 
 __all__ = [
@@ -101,7 +101,7 @@ def _children(node: Any) -> Iterable[tuple[Any, Any]]:
 def _first(found: list[Violation]) -> str:
     if not found:
         return ""
-    return f"{'.'.join(map(str, found[0].path)) or '$'}: {found[0].message}"
+    return f"{instance_path(found[0].path) or '$'}: {found[0].message}"
 
 
 def _not_json(value: Any) -> Violation | None:

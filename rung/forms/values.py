@@ -56,15 +56,20 @@ def string(schema: Mapping[str, Any], path: str) -> Value:
         raise unable(path, "format", f"{form!r} is left to a sub-grammar")
     if "pattern" in schema:
         return _matching(schema["pattern"], high, path)
-    most = high if given is not None and given <= MAX_CHARS else ""
+    is_limited = given is not None and given <= MAX_CHARS
     return Value(
         path=path,
         kind="text",
-        regex=f'"{CHARACTER}{{{low},{most}}}"',
+        regex=_text(low, high if is_limited else ""),
+        drawn_regex=_text(low, high + 1) if is_limited and high else "",
         max_chars=high,
         extractive=settings_of(schema).get("extractive") is True,
         hint=f"text, at most {high} characters",
     )
+
+
+def _text(low: int, high: int | str) -> str:
+    return f'"{CHARACTER}{{{low},{high}}}"'
 
 
 def _matching(pattern: str, high: int, path: str) -> Value:

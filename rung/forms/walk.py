@@ -325,7 +325,7 @@ class Walk:
         limits = self.limits
         extractive = slot.extractive and bool(self.source)
         return Draw(
-            regex=raw_regex(slot) if raw else slot.regex[len(slot.opening) :],
+            regex=raw_regex(slot) if raw else (slot.drawn_regex or slot.regex)[len(slot.opening) :],
             json_schema=slot.json_schema,
             chunks=chunks_of(self.source, raw=raw) if extractive else (),
             nullable=slot.nullable,

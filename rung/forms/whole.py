@@ -1,6 +1,7 @@
 """Fill a form in one call, for engines that cannot go slot by slot.
 
-Their schema mode where they have one, else a tolerant reading of free text. What is right stays:
+Their schema mode where they have one, else the start of the answer is forced where they take that,
+and free text is read tolerantly. What is right stays:
 only fields that are missing or wrong are asked for again; where nothing is right, the whole answer
 is drawn again. There are no probabilities here.
 """
@@ -8,6 +9,7 @@ is drawn again. There are no probabilities here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,12 +20,16 @@ from rung.core.records import Effort, Message, Usage
 from rung.engines.base import Completion, Engine, Request
 from rung.forms.describe import describe_slot
 from rung.forms.form import Filled, Form, Node, Object
+from rung.forms.layout import Layout
+from rung.forms.leads import lead
 from rung.forms.parse import parse_answer
 from rung.forms.validity import violation, violations
 
 RETRY_TEMPERATURE = 0.7
 _GO_ON = "Now write the answer as one JSON object."
 _ONLY_THESE = "These fields are missing or wrong:\n{fields}\n\nAnswer with one JSON object of only"
+_BEFORE_VALUE = re.compile(r'\s*"?\Z')
+"""What a forced start leaves to the model, so that a token is not split between the two."""
 _SHARED = ("$defs", "definitions", "$schema")
 
 
@@ -32,22 +38,23 @@ def fill_whole(
     engine: Engine,
     request: Request,
     known: Mapping[str, Any],
-    lead: str,
+    thought: str,
     retries: int,
 ) -> Filled:
     """Ask for the whole answer, and at most `retries` times for what is wrong with it.
 
-    A lead becomes a turn of its own; known values replace what the model said.
+    A `thought` becomes a turn of its own; known values replace what the model said.
     """
     start = monotonic_ms()
-    turns = (Message(role="assistant", content=lead), Message(role="user", content=_GO_ON))
-    request = replace(request, messages=request.messages + (turns if lead else ()))
+    turns = (Message(role="assistant", content=thought), Message(role="user", content=_GO_ON))
+    request = replace(request, messages=request.messages + (turns if thought else ()))
     usage, num_calls, right, text = Usage(), 0, dict[str, Any](), ""
-    asked = replace(request, schema=_schema_for(engine, form.schema, form))
+    asked = _limited(engine, request, form, form.schema, form.root)
     while True:
-        completion = _complete(engine, asked)
-        usage, num_calls, text = usage + completion.usage, num_calls + 1, completion.text
-        output = _merged(form, parse_answer(text, form), right, known)
+        completion, start_text = _complete(engine, asked)
+        usage, num_calls = usage + completion.usage, num_calls + 1
+        text, read = _read(form, start_text, completion.text)
+        output = _merged(form, read, right, known)
         reason = _problem(form, output, completion, request.max_tokens)
         if not reason or num_calls > retries:
             break
@@ -66,20 +73,46 @@ def fill_whole(
     )
 
 
-def _complete(engine: Engine, request: Request) -> Completion:
-    """Ask; a schema or a thinking switch that the model refuses is done without."""
+def _complete(engine: Engine, request: Request) -> tuple[Completion, str]:
+    """Ask; return the answer and how it was made to start.
+
+    A schema, a start or a thinking switch that the model refuses is done without.
+    """
     try:
-        return engine.complete(request)
+        return engine.complete(request), request.prefix
     except EngineError as error:
         if error.refused == "schema" and request.schema is not None:
             return _complete(engine, replace(request, schema=None))
+        if error.refused == "prefix" and request.prefix:
+            return _complete(engine, replace(request, prefix=""))
         if error.refused == "thinking" and request.thinking != "default":
             return _complete(engine, replace(request, thinking="default"))
         raise
 
 
-def _schema_for(engine: Engine, schema: Any, form: Form) -> Any:
-    return schema if engine.capabilities.schema and form.fields else None
+def _limited(engine: Engine, request: Request, form: Form, schema: Any, root: Node) -> Request:
+    """Return the request with what the model takes: the schema, or else the answer's start."""
+    can = engine.capabilities
+    if not form.fields:
+        return request
+    if can.schema:
+        return replace(request, schema=schema)
+    thinks = request.thinking != "off" and ("prefix", "thinking") in can.conflicts
+    if not can.prefix or thinks or form.style == "lines":
+        return request
+    start = lead(root, Layout(indented=form.style == "indented"))
+    return replace(request, prefix=_BEFORE_VALUE.sub("", start))
+
+
+def _read(form: Form, start: str, said: str) -> tuple[str, Any]:
+    """Return the answer's text and its reading; a model may also begin the answer anew."""
+    whole = start + said
+    read = parse_answer(whole, form)
+    if start and (read is None or violation(read, form)):
+        anew = parse_answer(said, form)
+        if anew is not None and not violation(anew, form):
+            return said, anew
+    return whole, read
 
 
 def _problem(form: Form, output: Any, completion: Completion, max_tokens: int) -> str:
@@ -131,9 +164,9 @@ def _next_request(
     """Return the request for the fields that are not right, or for everything, drawn anew."""
     left = {name: part for name, part in form.fields if name not in right}
     if not right or not left:
-        schema = _schema_for(engine, form.schema, form)
         seed = request.seed + num_calls
-        return replace(request, schema=schema, temperature=RETRY_TEMPERATURE, seed=seed)
+        anew = replace(request, temperature=RETRY_TEMPERATURE, seed=seed)
+        return _limited(engine, anew, form, form.schema, form.root)
     fields = "\n".join(describe_slot(node, name) for name, node in left.items())
     shape = ", ".join(f"{json.dumps(name)}: …" for name in left)
     ask = f"{_ONLY_THESE.format(fields=fields)} them: {{{shape}}}"
@@ -143,8 +176,10 @@ def _next_request(
         "properties": {name: _field_schemas(form)[name] for name in left},
         "required": [name for name in form.schema.get("required", []) if name in left],
     }
-    schema = _schema_for(engine, part, form)
-    return replace(request, messages=request.messages + turns, schema=schema)
+    assert isinstance(form.root, Object)
+    root = replace(form.root, parts=tuple(left.items()))
+    asked = replace(request, messages=request.messages + turns)
+    return _limited(engine, asked, form, part, root)
 
 
 def _with_known(node: Node, output: Any, known: Mapping[str, Any]) -> Any:

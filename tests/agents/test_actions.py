@@ -14,7 +14,7 @@ from rung.core.errors import ConfigError, FormError
 from rung.core.records import Message
 from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
-from rung.forms import Filling, fill, violation
+from rung.forms import Filling, compile_form, fill, violation
 from rung.forms.form import Union
 from rung.worlds.world import Call, Tool
 
@@ -30,11 +30,26 @@ def tool(name: str, schema: dict[str, Any]) -> Tool:
     return Tool(name=name, description="", parameters=schema, writes=False)
 
 
-def test_the_form_is_one_union_compiled_once_per_tool_set() -> None:
+def test_the_form_is_one_union_whose_parts_are_compiled_once_for_all_tool_sets() -> None:
     assert isinstance(ACTIONS.form.root, Union)
     assert len(ACTIONS.form.root.arms) == len(TOOLS) + 2
-    assert actions_of(list(TOOLS), abstain=True).form is ACTIONS.form
-    assert actions_of(TOOLS, abstain=False).names[-1] == "finish"
+    fewer = actions_of(TOOLS[:2], abstain=False)
+    assert fewer.names == ["people.find", "cards.search", "finish"]
+    assert isinstance(fewer.form.root, Union)
+    assert fewer.form.root.arms[:2] == ACTIONS.form.root.arms[:2]
+    assert all(one is two for one, two in zip(fewer.form.root.arms, ACTIONS.form.root.arms[:2],
+                                              strict=False))  # fmt: skip
+    assert fewer.form.hash != ACTIONS.form.hash == actions_of(TOOLS, abstain=True).form.hash
+
+
+def test_the_form_is_what_the_whole_schema_compiles_to() -> None:
+    assert compile_form(ACTIONS.form.schema).root == ACTIONS.form.root
+
+
+def test_a_world_without_tools_can_only_be_ended() -> None:
+    actions = actions_of((), abstain=False)
+    step = Call(tool="finish", arguments={"answer": "no"})
+    assert step_text(actions, step) == '{"tool": "finish", "arguments": {"answer": "no"}}'
 
 
 def test_filling_costs_one_choice_of_the_tool_and_the_slots_of_its_arguments() -> None:

@@ -190,7 +190,7 @@ def test_a_stream_of_schemas_is_one_object_a_line(rung_command, tmp_path: Path):
         {"id": 7, "schema": {"type": "strnig"}},
     )
     done = rung_command("form", stream, "--json")
-    assert done.code == 0
+    assert done.code == 0  # that a schema has no form is an answer
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["id"] for row in rows] == ["good", "none", "3", "7"]
     assert [row["form"] is None for row in rows] == [False, True, False, True]
@@ -219,6 +219,32 @@ def test_a_stream_may_be_checked_and_filled(rung_command, tmp_path: Path):  # ty
         ["failed", "ok", "ok"],
     ]
     assert [row["results"][2]["output"] - int(row["id"]) in (0, 1) for row in rows] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("schemas", "arguments", "code"),
+    [
+        ([{"enum": [1, 2]}, {"enum": [1, 3]}], ["--check"], 0),
+        ([{"enum": [1, 2]}, {"enum": [2, 3]}], ["--check"], 1),
+        ([{"enum": [2, 3]}, {"enum": [1, 2]}], ["--check"], 1),
+        ([{"enum": [1, 2]}, {"enum": []}], ["--check"], 1),
+        ([{"enum": [1, 2]}, {"enum": [3, 4]}], ["--fill", "x"], 0),
+        ([{"enum": [1, 2]}, {"enum": [3, 4], "not": {}}], ["--fill", "x"], 1),
+        ([{"enum": [1, 2]}, False], ["--fill", "x"], 1),
+        ([{"enum": [1, 2]}, False], [], 0),
+    ],
+)
+def test_a_stream_fails_where_one_of_its_results_does(  # type: ignore[no-untyped-def]
+    rung_command, tmp_path: Path, schemas: Any, arguments: list[str], code: int
+):
+    pytest.importorskip("llguidance")
+    rows = ({"id": str(n), "schema": schema} for n, schema in enumerate(schemas))
+    stream = lines(tmp_path / "schemas.jsonl", *rows)
+    if arguments == ["--check"]:
+        arguments = ["--check", str(written(tmp_path / "in.json", 1))]
+    done = rung_command("form", stream, *arguments, "--engine", "fake:random", "--json")
+    assert done.code == code
+    assert len(done.out.splitlines()) == len(schemas)
 
 
 def test_a_schema_without_a_form_is_one_line_or_one_object(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]

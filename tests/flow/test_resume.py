@@ -10,11 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import tickets
 
 DRIVER = """
 import json, sys, time
 sys.path.insert(0, {tests!r})
+import pytest
+
 import tickets
 from rung.flow import session
 from rung.flow.climb import Options, climb

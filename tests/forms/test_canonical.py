@@ -6,12 +6,10 @@ A model without weights wants a given answer in its own tokens; real vocabularie
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,15 +17,12 @@ from hypothesis import strategies as st
 from kinds import EXACT, ROOTS, Kind
 from rung.core.errors import EngineError
 from rung.core.records import Message
-from rung.engines.base import Capabilities, Completion, Request
-from rung.engines.sampling import Grammars, Logits
-from rung.engines.steps import Branch, Opened, Step
 from rung.forms import Filled, Filling, answer_json, compile_form, fill
 from rung.forms.form import Form
-from rung.forms.token_line import TokenLine
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from rung.engines.llama import llama_tokenizer
+from reciter import Reciter, Vocabulary, grammars_of, record_lines
+
 from rung.engines.llama_packages import installed
 from rung.engines.llama_vocab import LlamaVocab
 
@@ -46,25 +41,6 @@ pytestmark = [
 ]
 
 
-class Vocabulary(NamedTuple):
-    """A tokenizer and the token of each byte string."""
-
-    vocab: LlamaVocab
-    grammars: Grammars
-    pieces: dict[bytes, int]
-
-    @classmethod
-    def of(cls, vocab: LlamaVocab) -> Vocabulary:
-        grammars = grammars_of(vocab)
-        size = grammars.tokenizer.vocab_size
-        return cls(vocab, grammars, {grammars.bytes_of([t]): t for t in reversed(range(size))})
-
-
-def grammars_of(vocab: LlamaVocab) -> Grammars:
-    control = {t for t in range(vocab.num_vocab) if vocab.is_control(t) or vocab.is_end(t)}
-    return Grammars(lambda: llama_tokenizer(vocab, control))
-
-
 @pytest.fixture(
     scope="module",
     params=WRITERS or [pytest.param(None, marks=pytest.mark.skip(reason=HOW_TO_GET))],
@@ -77,87 +53,6 @@ def vocabulary(request: pytest.FixtureRequest) -> Iterator[Vocabulary]:
     vocab.close()
 
 
-class Reciter:
-    """Wants one text in its tokenizer's own tokens; satisfies `TokenModel`.
-
-    Where other tokens of the text stand already it goes on with the longest token that fits.
-    """
-
-    model = "fake:reciter"
-    capabilities = Capabilities(tokens=True, choice_logprobs=True)
-    max_branches = 256
-
-    def __init__(self, vocabulary: Vocabulary, text: str) -> None:
-        self.lock = RLock()
-        self.grammars, self.pieces = grammars, _ = vocabulary.grammars, vocabulary.pieces
-        self.prompt = grammars.tokenize(b"Answer:\n")
-        self.text = text.encode()
-        self.tokens = grammars.tokenize(self.text)
-        self.num_vocab: int = grammars.tokenizer.vocab_size
-
-    def open(self, request: Request) -> Opened:
-        return Opened(branch=Branch(handle=None), rest=tuple(self.prompt), num_cached=0)
-
-    def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
-        return [self._append(step) for step in steps]
-
-    def _append(self, step: Step) -> Logits:
-        rows = []
-        for i, token in enumerate(step.tokens):
-            for branch in step.branches:
-                branch.tokens.append(token)
-            if i >= len(step.tokens) - step.num_logits:
-                rows.append(self._speak(step.branches[0].tokens[len(self.prompt) :]))
-        return np.array(rows, dtype=np.float32).reshape(len(rows), self.num_vocab)
-
-    def _speak(self, tokens: Sequence[int]) -> Logits:
-        logits = np.zeros(self.num_vocab, dtype=np.float32)
-        if (token := self._next(list(tokens))) is not None:
-            logits[token] = 30.0
-        return logits
-
-    def _next(self, tokens: list[int]) -> int | None:
-        said = self.grammars.bytes_of(tokens)
-        if tokens == self.tokens or said == self.text:
-            return int(self.grammars.tokenizer.eos_token)
-        if tokens == self.tokens[: len(tokens)]:
-            return self.tokens[len(tokens)]
-        if not self.text.startswith(said):
-            return None
-        rest = self.text[len(said) :]
-        return next(self.pieces[rest[:n]] for n in range(32, 0, -1) if rest[:n] in self.pieces)
-
-    def fork(self, branch: Branch, length: int | None = None) -> Branch:
-        return Branch(handle=None, tokens=branch.tokens[:length])
-
-    def cut(self, branch: Branch, length: int) -> None:
-        del branch.tokens[length:]
-
-    def release(self, branch: Branch) -> None:
-        """Nothing is held."""
-
-    def drop(self, branch: Branch) -> None:
-        """Nothing is held."""
-
-    def complete(self, request: Request) -> Completion:
-        raise EngineError("this model fills forms and writes nothing else")
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-
-def record_lines(patch: pytest.MonkeyPatch, found: list[list[int]]) -> None:
-    """Keep the tokens of each answer that is finished, those never evaluated included."""
-    finish = TokenLine.finish
-
-    def record(line: TokenLine) -> None:
-        rest = line.grammars.tokenize(line.unfed)
-        found.append([*line.branch.tokens, *line.pending, *rest])
-        finish(line)
-
-    patch.setattr(TokenLine, "finish", record)
-
-
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     found: list[list[int]] = []
@@ -165,9 +60,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return found
 
 
-def recite(vocabulary: Vocabulary, form: Form, output: Any, **how: Any) -> tuple[Reciter, Filled]:
-    model = Reciter(vocabulary, answer_json(form, output))
-    return model, fill(form, model, ASK, Filling(**how))
+def recite(
+    vocabulary: Vocabulary, form: Form, output: Any, lead: str = "", **how: Any
+) -> tuple[Reciter, Filled]:
+    model = Reciter(vocabulary, lead + answer_json(form, output))
+    return model, fill(form, model, ASK, Filling(**how), lead=lead)
 
 
 def assert_canonical(
@@ -373,6 +270,24 @@ def test_every_way_to_weigh_options_keeps_the_tokens(
     schema, outputs = CASES[name]
     for output in outputs:
         assert_canonical(vocabulary, compile_form(schema), output, lines, scoring=scoring)
+
+
+LEADS = ["Why: paid twice.\n", "Why.\n\n", "So ", "a)\n   ", "x\t", "…\n\n\n", "{", 'say "']
+
+
+@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize("name", ["helpdesk", "optional keys", "alternatives", "no object"])
+def test_a_token_may_span_the_border_behind_a_lead(
+    vocabulary: Vocabulary, name: str, lead: str, lines: list[list[int]]
+) -> None:
+    schema, outputs = CASES[name]
+    for output in outputs:
+        model, filled = recite(vocabulary, compile_form(schema), output, lead)
+        assert (filled.status, lead + filled.text) == ("ok", model.text.decode())
+        assert lines[-1] == [*model.prompt, *model.tokens]
+        used = filled.usage
+        num_lead = used.prompt_tokens - len(model.prompt)
+        assert num_lead + used.forced_tokens + used.output_tokens == len(model.tokens)
 
 
 @settings(max_examples=15)

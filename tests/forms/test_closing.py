@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rung.core.records import Message
 from rung.engines.sampling import Logits
-from rung.forms.closing import _loops
+from rung.forms.closing import _loop
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
 from rung.engines.bytes import ByteEngine, Speak, scripted_speech
@@ -59,11 +59,15 @@ def text_of(limit: int, said: str, **rules: Any) -> str:
         (10, '"ação ação"', "ação ação"),
         (20, '"Refund of orders"', "Refund of orders"),
         (40, '"I was charged twice, for one order"', "I was charged twice, for one order"),
-        # in the last quarter, at most twelve characters, no word begins that might be cut
-        (20, '"Refund of order 12"', "Refund of order"),
+        (20, '"Refund of order 12"', "Refund of order 12"),
+        # a word that would be cut is left out
         (20, '"Refund of order number twelve"', "Refund of order"),
         (24, '"One word then another one and more"', "One word then another"),
-        (60, '"' + " ".join(f"word{n}" for n in range(50)), " ".join(f"word{n}" for n in range(9))),
+        (
+            60,
+            '"' + " ".join(f"word{n}" for n in range(50)),
+            " ".join(f"word{n}" for n in range(10)),
+        ),
         (60, '"' + "a longer sentence that goes on " * 9, None),
         # one word without an end is cut where it must be
         (12, '"' + "abcdefghij" * 9, "abcdefghijab"),
@@ -80,6 +84,53 @@ def test_text_ends_at_a_word_within_its_limit(limit: int, said: str, kept: str |
     else:
         assert found.split()[-1] in words
         assert len(found) > limit - 25
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abcd\n",
+        'abcd"',
+        "ab\\",
+        'a"b"c',
+        "naïve é",
+        "e\u0301te\u0301",
+        "👩‍👩‍👧 🇫🇷",
+        "日本語 ok",
+        "\t\n",
+        "12 34",
+        "a b c d e",
+    ],
+)
+@pytest.mark.parametrize("ends", ['"', ' and more"', 'more"', '\\n"'])
+def test_a_limit_counts_characters_and_what_just_fits_is_kept(text: str, ends: str) -> None:
+    """Neither bytes nor the signs of an escape count, and white space at the end is tidied."""
+    said = json.dumps(text, ensure_ascii=False)[:-1] + ends
+    kept = filled_with({"type": "string", "maxLength": len(text)}, said, max_tokens=999).output
+    if ends == '"':
+        assert kept in (text, " ".join(text.split()))
+    else:
+        assert text.startswith(kept) or " ".join(text.split()).startswith(kept)
+        assert len(kept) >= len(text.rsplit(" ", 1)[0].strip())
+
+
+@pytest.mark.parametrize(
+    ("limit", "said", "kept"),
+    [
+        (9, '"one three fourteen"', "one three"),  # the limit falls on a word's end
+        (10, '"one twofold"', "one"),  # and inside a word
+        (5, '"seven"', "seven"),
+        (5, '"sevenfold"', "seven"),  # a lone word is cut
+        (7, '"one two-three"', "one two"),
+        (8, '"one two, three"', "one two,"),
+        (0, '"one"', ""),
+        (1, '"é"', "é"),
+    ],
+)
+def test_a_word_is_dropped_only_where_the_model_goes_on_with_it(
+    limit: int, said: str, kept: str
+) -> None:
+    assert text_of(limit, said) == kept
 
 
 def test_a_least_length_comes_before_a_word_s_end() -> None:
@@ -146,6 +197,43 @@ def test_what_turns_in_circles_is_ended_long_before_its_tokens_are_spent(
     assert found.usage.output_tokens < 200
 
 
+STRINGS = {"type": "array", "items": {"type": "string"}, "maxItems": 900}
+NUMBERS = {"type": "array", "items": {"type": "integer"}, "maxItems": 900}
+
+
+@pytest.mark.parametrize("max_tokens", [30, 60, 2000])
+@pytest.mark.parametrize(
+    ("schema", "item"),
+    [
+        *((STRINGS, item) for item in ("ab", "item one", "x", "", "é", "a, b", 'say "hi"')),
+        *((NUMBERS, item) for item in (1, 12, 123456)),
+        ({**STRINGS, "items": NUMBERS}, [1, 2]),
+        ({**STRINGS, "items": STRINGS}, ["a b", "c"]),
+    ],
+)
+def test_a_list_that_turns_in_circles_ends_behind_a_whole_item(
+    schema: Any, item: Any, max_tokens: int
+) -> None:
+    said = "[" + (json.dumps(item, ensure_ascii=False) + ", ") * 60
+    found = filled_with(schema, said, max_tokens=max_tokens)
+    assert found.status == "ok", found.reason
+    assert found.output == [item] * len(found.output)
+    assert found.usage.output_tokens < 100
+
+
+def test_a_list_inside_a_list_that_turns_in_circles_ends_behind_a_whole_item() -> None:
+    found = filled_with({**STRINGS, "items": STRINGS}, '[["a", ' + '"ab", ' * 60, max_tokens=999)
+    assert found.output[0][:3] == ["a", "ab", "ab"]
+    assert set(found.output[0]) == {"a", "ab"}
+
+
+@pytest.mark.parametrize("max_tokens", [3, 4, 6, 9])
+def test_no_string_is_closed_before_it_began(max_tokens: int) -> None:
+    for schema, said in (({"type": "string"}, '"'), (STRINGS, '["'), ({}, '"')):
+        found = filled_with(schema, said + "abcdefghijk" * 9, max_tokens=max_tokens)
+        assert found.output not in ("", [""])
+
+
 def test_what_does_not_is_let_go_on() -> None:
     said = '"' + " ".join(f"{n * n}" for n in range(60)) + '"'
     found = filled_with({"type": "string", "maxLength": 999}, said, max_tokens=999)
@@ -182,6 +270,6 @@ def test_a_loop_is_a_piece_that_stands_three_times(
     start: list[int], piece: list[int], times: int
 ) -> None:
     tokens = start + piece * times
-    assert _loops(tokens) == by_definition(tokens)
+    assert bool(_loop(tokens)) == by_definition(tokens)
     if len(piece) <= 24 and times >= 3 and len(piece) * times >= 12 + len(piece):
-        assert _loops(tokens)
+        assert _loop(tokens)

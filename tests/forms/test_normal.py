@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from rung.core.errors import FormError
-from rung.forms.normal import Unsatisfiable, impossible, normalise, unable
+from rung.forms.normal import Unsatisfiable, impossible, normalise, place_of, unable
 from rung.forms.validity import draft_of
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
@@ -190,8 +190,48 @@ def test_a_reference_that_leads_nowhere_says_which_and_where(reference: str) -> 
     }
     with pytest.raises(FormError, match="not a place in this schema") as refused:
         normal(schema)
-    assert (refused.value.keyword, refused.value.path) == ("$ref", "properties.a.items")
+    assert (refused.value.keyword, refused.value.path) == ("$ref", "a[]")
     assert "nothing is fetched" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ({"$ref": "#x"}, "$"),
+        ({"properties": {"a.b": {"$ref": "#x"}}}, '"a.b"'),
+        ({"properties": {"a": {"properties": {"b": {"$ref": "#x"}}}}}, "a.b"),
+        ({"items": {"items": {"$ref": "#x"}}}, "[][]"),
+        ({"prefixItems": [{}, {"$ref": "#x"}]}, "[1]"),
+        ({"$schema": DRAFT_7, "items": [{}, {"$ref": "#x"}]}, "[1]"),
+        ({"additionalProperties": {"items": {"$ref": "#x"}}}, "*[]"),
+        ({"patternProperties": {"^a": {"$ref": "#x"}}}, "*"),
+        ({"allOf": [{"anyOf": [{"not": {"$ref": "#x"}}]}]}, "$"),
+        ({"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"$ref": "#x"}}}, "a"),
+        ({"dependentSchemas": {"a": {"properties": {"b": {"$ref": "#x"}}}}}, "b"),
+        ({"$schema": DRAFT_7, "dependencies": {"a": {"$ref": "#x"}}}, "$"),
+    ],
+)
+def test_a_place_is_named_by_the_value_it_speaks_of(schema: Any, path: str) -> None:
+    with pytest.raises(FormError, match="not a place in this schema") as refused:
+        normal(schema)
+    assert (refused.value.keyword, refused.value.path) == ("$ref", path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ((), ("", "$schema")),
+        (("type",), ("", "type")),
+        (("properties", "a"), ("a", "properties")),
+        (("properties", "a", "items", "enum"), ("a[]", "enum")),
+        (("items", 2, "anyOf", 0, "type"), ("[2]", "type")),
+        (("prefixItems", 1, "not", "const"), ("[1]", "const")),
+        (("$defs", "d", "properties", "a", "type"), ("a", "type")),
+        (("additionalProperties", "required", 0), ("*", "required")),
+    ],
+)
+def test_a_place_in_a_schema_is_one_in_the_value(keys: Any, place: tuple[str, str]) -> None:
+    assert place_of(keys) == place
 
 
 def test_too_many_places_are_refused() -> None:

@@ -61,7 +61,6 @@ def pen(text: str) -> RequestPen:
         ('{"a": "x", "n": ', '{"a": "x", "n":', " "),
         ('{\n  "n": ', '{\n  "n":', " "),
         ("[", "[", ""),
-        ("", "", ""),
         ('{"a": "x"', '{"a": "x', '"'),
     ],
 )
@@ -77,6 +76,14 @@ def test_the_prefix_ends_before_the_value_and_the_answer_repeats_the_rest(
     )
     assert request.choices == (f"{held}1", f"{held}2")
     assert request.prefix == f"Hm.\n{prefix}"
+
+
+def test_white_space_at_the_end_of_a_lead_is_left_to_the_answer() -> None:
+    writing = pen("")
+    work = writing.choose(['{"a": ', "{}"], [[], []], lambda scores: 1)
+    _, (request,) = asked(writing, work, "\n{}")
+    assert (request.prefix, request.choices) == ("Hm.", ('\n{"a": ', "\n{}"))
+    assert writing.text == "{}"
 
 
 def test_limits_go_along() -> None:

@@ -73,6 +73,39 @@ def test_characters_are_counted_as_they_are_read(text: str) -> None:
     assert scan.end is None
 
 
+@given(text=st.text(max_size=12))
+def test_an_escape_by_number_is_a_character_and_so_is_a_pair(text: str) -> None:
+    scan = LiteralScan('"')
+    scan.feed(dumped(text, ascii_only=True)[1:])
+    assert scan.num_chars == len(text)
+    assert scan.end is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "num_parts", "string_is_empty", "is_bare"),
+    [
+        ('["a", "', 1, True, False),
+        ('["a", "b', 1, False, False),
+        ('[["a", "b"], ["', 2, True, False),
+        ('["a, b"', 0, False, False),
+        ('["\\"', 0, False, False),
+        ("[1, 2", 1, False, True),
+        ("[1, ", 1, False, False),
+        ("-1", 0, False, True),
+    ],
+)
+def test_what_a_literal_is_inside_of(
+    text: str, num_parts: int, string_is_empty: bool, is_bare: bool
+) -> None:
+    scan = LiteralScan()
+    scan.feed(text.encode())
+    assert (scan.num_parts, scan.string_is_empty, scan.is_bare) == (
+        num_parts,
+        string_is_empty,
+        is_bare,
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "num_commas", "is_nested", "in_string"),
     [
