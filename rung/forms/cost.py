@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rung.core.clock import monotonic_ms
 from rung.core.records import Message, Usage
@@ -25,10 +26,12 @@ from rung.forms.plan import estimate, rough_tokens
 if TYPE_CHECKING:  # needs the `local` or `train` extra
     from rung.engines.steps import TokenModel
 
+Floats = NDArray[np.float64]
+
 _SIZES = (1, 1, 1, 1, 8, 8, 32, 32, 64, 128)
 _MIN_SEEN = 20
 _MAX_SEEN = 200
-_traffic: MutableMapping[Engine, deque[tuple[int, float]]] = WeakKeyDictionary()
+_traffic: MutableMapping[Engine, deque[tuple[int, int, float]]] = WeakKeyDictionary()
 _PROBE = "The quick brown fox jumps over the lazy dog. " * 40
 
 
@@ -99,18 +102,29 @@ def _free_tokens(slot: Any, output: Any) -> int:
 def note_traffic(engine: Engine, completion: Completion) -> None:
     """Remember what one request to a server took."""
     seen = _traffic.setdefault(engine, deque(maxlen=_MAX_SEEN))
-    seen.append((completion.usage.output_tokens, completion.latency_ms))
+    usage = completion.usage
+    seen.append((usage.prompt_tokens, usage.output_tokens, completion.latency_ms))
 
 
 def server_costs(engine: Engine) -> ServerCosts | None:
-    """Return what requests to a server take, from its traffic so far; None while that is thin."""
+    """Return what requests to a server take, from its traffic so far; None while that is thin.
+
+    What reading the input takes is told apart from the round trip: either way pays it once.
+    """
     seen = _traffic.get(engine, ())
-    if len(seen) < _MIN_SEEN or len({tokens for tokens, _ in seen}) < 2:
+    if len(seen) < _MIN_SEEN or len({tokens for _, tokens, _ in seen}) < 2:
         return None
-    taken = np.array(seen)
-    table = np.stack([np.ones(len(taken)), taken[:, 0]], axis=1)
-    (request_ms, token_ms), *_ = np.linalg.lstsq(table, taken[:, 1], rcond=None)
-    return ServerCosts(request_ms=max(float(request_ms), 0.0), token_ms=max(float(token_ms), 0.0))
+    read, written, latency = np.array(seen, dtype=np.float64).T
+    found = _fitted(latency, written, read - read.min())
+    if found[2] < 0:
+        found = _fitted(latency, written)
+    return ServerCosts(request_ms=max(found[0], 0.0), token_ms=max(found[1], 0.0))
+
+
+def _fitted(latency: Floats, *counts: Floats) -> list[float]:
+    """Return the latency at no count at all, and per unit of each count, by least squares."""
+    table = np.stack([np.ones(len(latency)), *counts], axis=1)
+    return [float(value) for value in np.linalg.lstsq(table, latency, rcond=None)[0]]
 
 
 def slotwise_is_cheaper(costs: ServerCosts | None, form: Form) -> bool:

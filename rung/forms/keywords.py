@@ -23,6 +23,8 @@ from rung.forms.ecma_escapes import PatternError
 
 Errors = Iterator[ValidationError]
 Keyword = Callable[[Any, Any, Any, Any], Errors]
+_MAX_LISTS = 256
+_listed_keys: dict[int, tuple[Any, frozenset[Any]]] = {}
 _LOST = (Unresolvable, NoSuchResource, ValueError, TypeError, AttributeError)
 
 
@@ -142,18 +144,33 @@ def _unique_items(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> 
         return
     first: dict[Any, int] = {}
     for index, item in enumerate(instance):
-        if (earlier := first.setdefault(_key(item), index)) != index:
+        if (earlier := first.setdefault(equality_key(item), index)) != index:
             yield ValidationError(f"items {earlier} and {index} are equal")
             return
 
 
-def _key(value: Any) -> Any:
+def equality_key(value: Any) -> Any:
     """Return a key that equal JSON values share: 1 and 1.0 do, 1 and true do not."""
     if isinstance(value, list):
-        return ("array", tuple(map(_key, value)))
+        return ("array", tuple(map(equality_key, value)))
     if isinstance(value, Mapping):
-        return ("object", frozenset((name, _key(item)) for name, item in value.items()))
+        return ("object", frozenset((name, equality_key(item)) for name, item in value.items()))
     return ("boolean" if isinstance(value, bool) else "", value)
+
+
+def _enum(_validator: Any, values: Any, instance: Any, _schema: Any) -> Errors:
+    if equality_key(instance) not in _keys_of(values):
+        yield ValidationError(f"{instance!r} is not one of {values!r}")
+
+
+def _keys_of(values: Any) -> frozenset[Any]:
+    """Return the keys of listed values; those of the last lists are kept."""
+    kept = _listed_keys.get(id(values))
+    if kept is None or kept[0] is not values:
+        if len(_listed_keys) >= _MAX_LISTS:
+            _listed_keys.clear()
+        kept = _listed_keys[id(values)] = (values, frozenset(map(equality_key, values)))
+    return kept[1]
 
 
 def _dependencies(validator: Any, rules: Any, instance: Any, _schema: Any) -> Errors:
@@ -202,6 +219,7 @@ JUDGED: dict[str, Keyword] = {
     "multipleOf": _multiple_of,
     "divisibleBy": _multiple_of,
     "uniqueItems": _unique_items,
+    "enum": _enum,
 }
 """What replaces the keyword of the same name in every draft that has it."""
 DEPENDENCIES: dict[str, Keyword] = {"dependencies": _dependencies}

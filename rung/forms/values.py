@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rung.forms.form import Choice, Const, Node, Value
-from rung.forms.literals import CHARACTER, FORMATS, bounds_of, integer, number, quote
+from rung.forms.literals import CHARACTER, FORMATS, quote
 from rung.forms.normal import impossible, unable
+from rung.forms.numerals import bounds_of, integer, number
 from rung.forms.patterns import literal_of
 
 DEFAULT_MAX_CHARS = 400
@@ -85,13 +86,16 @@ def _matching(pattern: str, high: int, path: str) -> Value:
 def numeric(schema: Mapping[str, Any], path: str) -> Value:
     """Return the slot of a number or integer."""
     bounds = bounds_of(schema)
-    if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
-        raise impossible(path, "minimum", "it is above the maximum")
     whole = schema["type"] == "integer"
     step = schema.get("multipleOf")
+    if not bounds.holds_multiple(step):
+        keyword = "minimum" if step is None else "multipleOf"
+        raise impossible(path, keyword, f"no number is {bounds.hint().strip()}")
     if step is not None and str(step).strip("0.") != "1":
         raise unable(path, "multipleOf", f"{step} is left to a sub-grammar")
     regex = integer(bounds) if whole else number(bounds, step)
+    if not regex:
+        raise impossible(path, "minimum", f"no number of few digits is {bounds.hint().strip()}")
     name = "whole number" if whole else "number"
     return Value(path=path, kind="number", regex=regex, hint=name + bounds.hint())
 

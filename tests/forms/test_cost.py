@@ -32,8 +32,8 @@ REMOTE = replace(ALL, round_trips=True)
 OUTPUT = dict.fromkeys(NAMES, True)
 
 
-def completion(tokens: int, latency_ms: float) -> Completion:
-    usage = Usage(output_tokens=tokens)
+def completion(tokens: int, latency_ms: float, read: int = 0) -> Completion:
+    usage = Usage(prompt_tokens=read, output_tokens=tokens)
     return Completion(text="", usage=usage, finish_reason="stop", latency_ms=latency_ms)
 
 
@@ -45,6 +45,29 @@ def test_costs_are_fitted_to_traffic() -> None:
     found = server_costs(engine)
     assert found is not None
     assert (found.request_ms, found.token_ms) == (pytest.approx(30.0), pytest.approx(4.0))
+
+
+@pytest.mark.parametrize("least", [2, 400])
+def test_reading_the_input_is_no_part_of_a_round_trip(least: int) -> None:
+    engine = FakeEngine()
+    for i in range(24):
+        written, read = 1 + i % 5, 80 + i if i % 4 == 0 else 0
+        latency_ms = 30.0 + 4.0 * written + 3.0 * read
+        note_traffic(engine, completion(written, latency_ms, read=least + read))
+    found = server_costs(engine)
+    assert found is not None
+    assert (found.request_ms, found.token_ms) == (pytest.approx(30.0), pytest.approx(4.0))
+
+
+def test_prompts_that_seem_to_save_time_are_left_out() -> None:
+    engine = FakeEngine()
+    for i in range(24):
+        note_traffic(engine, completion(1 + i % 5, 30.0 + 4.0 * (1 + i % 5), read=400 - i))
+    for i in range(5):
+        note_traffic(engine, completion(1 + i, 130.0 + 4.0 * (1 + i), read=300))
+    found = server_costs(engine)
+    assert found is not None
+    assert 30.0 < found.request_ms < 60.0
 
 
 @pytest.mark.parametrize(

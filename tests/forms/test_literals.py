@@ -36,8 +36,6 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
         | st.integers(low - 10**6, low - 1)
         | st.sampled_from([low - 1, high + 1])
     )
-    # beyond 18 digits only the number of digits is held, the rest is checked when filled
-    assume(max(abs(low), abs(high)) < 10**18)
     assert not re.fullmatch(slot.regex, str(outside))
 
 
@@ -69,8 +67,8 @@ def test_integers_match_exactly_inside_their_bounds(low: int, size: int, data: A
         ({"type": "number", "minimum": 1e300}, ["1" + "0" * 300], ["1.5", "12"]),
         (
             {"type": "string", "format": "date"},
-            ['"2026-02-29"', '"2026-12-31"'],
-            ['"2026-04-31"', '"26-1-1"'],
+            ['"2024-02-29"', '"2000-02-29"', '"2026-12-31"'],
+            ['"2026-02-29"', '"1900-02-29"', '"2026-04-31"', '"26-1-1"'],
         ),
         (
             {"type": "string", "format": "date-time"},
