@@ -68,16 +68,20 @@ def assignment_of(spec: AgentSpec, world: World, example: Example, instruction: 
 
 def system_message(assignment: Assignment) -> Message:
     """Return what a model is told before any request."""
-    loop, examples = assignment.spec.loop, dict(assignment.spec.card_examples)
-    tools = (
-        ""
-        if loop == "native"
-        else document(assignment.actions.tools, assignment.spec.tools, examples)
-    )
-    parts = [
+    parts = [*_lasting(assignment), assignment.world.brief(assignment.example).strip()]
+    return Message(role="system", content="\n\n".join(part for part in parts if part))
+
+
+def _lasting(assignment: Assignment) -> list[str]:
+    """Return what holds for every request; nothing where the model was trained on it."""
+    spec = assignment.spec
+    if spec.tools == "none":
+        return []
+    tools = ""
+    if spec.loop != "native":
+        tools = document(assignment.actions.tools, spec.tools, dict(spec.card_examples))
+    return [
         assignment.instruction.strip(),
         f"Tools:\n{tools}" if tools else "",
-        f"{_SHAPES[loop]}\n{_RULES}",
-        assignment.world.brief(assignment.example).strip(),
+        f"{_SHAPES[spec.loop]}\n{_RULES}",
     ]
-    return Message(role="system", content="\n\n".join(part for part in parts if part))

@@ -13,16 +13,16 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rung.agents.ids import is_id_key
-from rung.agents.spec import Documentation
 from rung.worlds.world import Tool
 
 MAX_OPTIONS = 12
 """Options listed on a card; of more, the first ones and how many there are."""
 MIN_SHARED = 2
 """Tools that must say the same of an argument for it to be said once for all."""
+Written = Literal["schemas", "cards"]
 _MIN_CHARS = 6
 _NOTHING: Mapping[str, str] = {}
 _SENTENCE = re.compile(r"(?<=[^.\s]{2})[.;:](?:\s|$)|\n")
@@ -50,9 +50,7 @@ class Sizes:
         return 1.0 - self.card_tokens / self.schema_tokens if self.schema_tokens else 0.0
 
 
-def document(
-    tools: Sequence[Tool], how: Documentation, examples: Mapping[str, str] | None = None
-) -> str:
+def document(tools: Sequence[Tool], how: Written, examples: Mapping[str, str] | None = None) -> str:
     """Return the documentation of tools, one line each; `examples` are arguments by tool.
 
     What an argument's values look like in several tools is said once, behind the cards.

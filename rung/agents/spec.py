@@ -12,7 +12,7 @@ from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
 
 Loop = Literal["text", "form", "native"]
-Documentation = Literal["schemas", "cards"]
+Documentation = Literal["schemas", "cards", "none"]
 
 AGENT_VERSION = 1
 """Raised when the same spec would act differently, so that no stale answer is reused."""
@@ -27,7 +27,9 @@ class AgentSpec:
     """How a step gets its shape: a blank page read tolerantly (`text`), the action form (`form`),
     or the server's own tool calls (`native`)."""
     tools: Documentation = "cards"
-    """How tools are documented: as raw JSON Schemas, or compressed to cards."""
+    """How tools are documented: as raw JSON Schemas, compressed to cards, or not at all. The last
+    is for a model trained on them (prompt distillation): it is told what the request needs, no
+    more."""
     card_examples: tuple[tuple[str, str], ...] = ()
     """(tool, arguments as JSON) shown on the tool's card, where dev has shown that it helps."""
     guards: bool = True

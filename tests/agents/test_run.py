@@ -56,6 +56,15 @@ def test_the_oracle_played_live_is_rendered_byte_for_byte(
     assert (*engine.requests[-1].messages, messages[-1]) == messages
 
 
+def test_a_model_that_has_learnt_its_tools_is_told_the_brief_alone() -> None:
+    spec = AgentSpec(tools="none")
+    steps = list(render_steps(spec, Board(), MOVE, Board().oracle(MOVE), instruction=INSTRUCTION))
+    episode, engine = play(*(said.content for _, said in steps), spec=spec)
+    assert episode.status == "ok"
+    assert engine.requests[0].messages[0].content == Board().brief(MOVE)
+    assert [request.messages for request in engine.requests] == [shown for shown, _ in steps]
+
+
 def test_shots_are_the_nearest_ones_as_earlier_turns_with_their_results() -> None:
     world, spec = Board(), AgentSpec(num_shots=1)
     messages = render_episode(spec, world, MOVE, [], shots=[MOVE, MAIL])
