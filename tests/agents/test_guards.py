@@ -278,6 +278,7 @@ def bundled(name: str) -> tuple[World, list[Example]]:
     return world, examples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", worlds())
 def test_nothing_is_blocked_along_the_oracles_of_bundled_worlds(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,8 @@ from rung.agents.memory import Memory
 from rung.agents.memory_records import Turn
 from rung.store import Store
 
+pytestmark = pytest.mark.slow
+
 K = 3
 NUM_CUSTOMERS = 30
 NUM_CONVERSATIONS = 4

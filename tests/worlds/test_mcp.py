@@ -139,6 +139,7 @@ def test_a_server_that_dies_fails_the_call_and_is_started_again(world: McpWorld)
     assert world.call(look).value == ["A-1", "A-2"]
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_times_out_and_the_next_one_is_answered(
     world: McpWorld, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ PUBLISHED = {"scheduling": 4, "compliance": 6, "facilities": 7, "legal": 4, "cro
 
 @pytest.fixture(scope="module")
 def splits() -> Splits:
-    return generate(num_train=300)
+    return generate(num_train=90)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_pools_are_disjoint() -> None:
 
 
 def test_the_same_arguments_give_the_same_examples(splits: Splits) -> None:
-    assert generate(num_train=300) == splits
+    assert generate(num_train=90) == splits
     other = generate(num_train=0, num_dev=0, seed=1)["holdout"]
     assert not {example.input for example in other} & {e.input for e in splits["holdout"]}
 
