@@ -36,6 +36,7 @@ from rung.forms.decisions import Floats, calibrated
 from rung.ladder import calibrated as rung_calibrated
 from rung.ladder import form as rung_form
 from rung.ladder.climb import draw
+from rung.routes.answer import answered
 from rung.routes.calibrate import (
     NO_MAP,
     Labelled,
@@ -45,7 +46,7 @@ from rung.routes.calibrate import (
     fit_map,
     observe,
 )
-from rung.routes.evaluate import answered, to_row
+from rung.routes.evaluate import to_row
 from rung.routes.route import Route
 from rung.routes.runtime import Answer
 from rung.stats.calibration import ece

@@ -12,12 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "rung"
 ORDER = (
-    "core", "stats", "store", "engines", "forms", "tasks", "worlds", "agents", "routes", "ladder",
-    "gate", "registry", "report", "flow", "cli",
+    "core", "stats", "store", "engines", "forms", "traces", "tasks", "worlds", "agents", "routes", "train",
+    "ladder", "gate", "registry", "repair", "gateway", "report", "flow", "cli",
 )  # fmt: skip
 HOMES = {
-    "torch": ("engines",),
+    "torch": ("engines", "train"),
+    "peft": ("engines", "train"),
+    "trl": (),
     "starlette": (),
+    "uvicorn": ("gateway",),
+    "uvloop": ("gateway",),
+    "httptools": ("gateway",),
+    "prometheus_client": ("gateway",),
+    "msgspec": ("gateway", "traces"),
     "sqlalchemy": ("store",),
     "aiohttp": ("engines",),
     "xllamacpp": (),
@@ -69,9 +76,10 @@ def test_heavy_and_unsafe_imports_stay_at_home() -> None:
     assert not strays
 
 
-def test_torch_has_one_home() -> None:
-    users = {path.name for path in modules() if "torch" in set(imported(path))}
-    assert users == {"transformers_model.py"}
+def test_outside_of_training_torch_has_one_home() -> None:
+    users = {path for path in modules() if "torch" in set(imported(path))}
+    homeless = {path.name for path in users if stage_of(path) != "train"}
+    assert homeless == {"transformers_model.py"}
 
 
 def test_only_the_gate_opens_the_holdout() -> None:
@@ -97,6 +105,8 @@ def test_the_command_line_starts_light() -> None:
         "sqlalchemy",
         "alembic",
         "aiohttp",
+        "uvicorn",
+        "msgspec",
         "jinja2",
         "pydantic",
         "jsonschema",

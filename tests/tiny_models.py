@@ -51,7 +51,7 @@ STRANGE: dict[str, dict[str, Any]] = {
 }
 
 
-def write_model(folder: Path, kind: str) -> Path:
+def write_model(folder: Path, kind: str, **sizes: int) -> Path:
     """Write a model with random weights, its tokenizer and chat template; return the folder."""
     tokenizer = _tokenizer()
     set_seed(0)
@@ -61,7 +61,7 @@ def write_model(folder: Path, kind: str) -> Path:
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        **(PLAIN | STRANGE)[kind],
+        **(PLAIN | STRANGE)[kind] | sizes,
     )
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

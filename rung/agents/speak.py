@@ -1,4 +1,4 @@
-"""Ask the model for its next step: one request a turn, always at temperature 0.
+"""Ask the model for its next step: one request a turn.
 
 The action form is filled (`form`), a blank page is read (`text`), or the server is offered tools
 (`native`). Whatever comes back, the result is calls or a problem in words; bad content never
@@ -23,7 +23,9 @@ from rung.agents.actions import (
 )
 from rung.agents.assignment import Assignment
 from rung.agents.reading import Reading, read_text
+from rung.agents.spec import AgentSpec
 from rung.core.records import Effort, Message, ToolCall, Usage
+from rung.core.seeds import derive_seed
 from rung.engines.base import Engine, Request
 from rung.forms import Decision, Filled, Filling, Form, fill
 from rung.forms.lenient import find_objects
@@ -70,7 +72,8 @@ def _in_form(assignment: Assignment, engine: Engine, messages: Sequence[Message]
         Filling(
             max_tokens=spec.max_tokens,
             retries=0,
-            seed=spec.seed,
+            temperature=spec.temperature,
+            seed=_seed(spec, messages),
             asking="slots" if slotwise else "auto",
         ),
         source=assignment.example.input,
@@ -114,7 +117,13 @@ def _can_go_slotwise(engine: Engine, form: Form) -> bool:
 def _on_blank_page(assignment: Assignment, engine: Engine, messages: Sequence[Message]) -> Reply:
     spec, actions = assignment.spec, assignment.actions
     completion = engine.complete(
-        Request(messages=tuple(messages), stop=STOPS, max_tokens=spec.max_tokens, seed=spec.seed)
+        Request(
+            messages=tuple(messages),
+            stop=STOPS,
+            max_tokens=spec.max_tokens,
+            temperature=spec.temperature,
+            seed=_seed(spec, messages),
+        )
     )
     cut = completion.finish_reason == "length"
     reading = read_text(_closed(completion.text) if cut else completion.text, actions)
@@ -137,7 +146,8 @@ def _by_server(assignment: Assignment, engine: Engine, messages: Sequence[Messag
             messages=tuple(messages),
             tools=assignment.offers,
             max_tokens=spec.max_tokens,
-            seed=spec.seed,
+            temperature=spec.temperature,
+            seed=_seed(spec, messages),
         )
     )
     calls = tuple(_called(call, assignment.actions) for call in completion.tool_calls)
@@ -155,6 +165,11 @@ def _by_server(assignment: Assignment, engine: Engine, messages: Sequence[Messag
         usage=completion.usage,
         latency_ms=completion.latency_ms,
     )
+
+
+def _seed(spec: AgentSpec, messages: Sequence[Message]) -> int:
+    """Return the turn's seed; turns that are drawn do not draw alike."""
+    return derive_seed(spec.seed, len(messages)) if spec.temperature > 0 else spec.seed
 
 
 def _called(call: ToolCall, actions: Actions) -> Call:

@@ -49,6 +49,8 @@ class AgentSpec:
     """Generated tokens of one turn on a blank page or of one value of a form."""
     max_output_tokens: int = 0
     """Generated tokens of all turns, after which no other begins; 0: no limit."""
+    temperature: float = 0.0
+    """Above 0 steps are drawn: for samples to train on. Routes are served at 0."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -65,7 +67,10 @@ class AgentSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON."""
-        return {**asdict(self), "card_examples": [list(pair) for pair in self.card_examples]}
+        plain = {**asdict(self), "card_examples": [list(pair) for pair in self.card_examples]}
+        if self.temperature == 0.0:  # a spec without it keeps the hash it always had
+            del plain["temperature"]
+        return plain
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> AgentSpec:

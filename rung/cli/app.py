@@ -15,13 +15,21 @@ from rung.cli import (
     form,
     gate,
     init,
+    keys,
+    mode,
     models,
+    parity,
     promote,
+    repair,
     report,
     rollback,
+    route,
     run,
+    serve,
     show,
     tasks,
+    traces,
+    train,
 )
 
 app = typer.Typer(
@@ -46,11 +54,19 @@ VERBS = (
     rollback.rollback,
     ask.ask,
     form.form,
+    parity.parity,
+    train.train,
+    repair.repair,
     report.report,
+    route.route,
+    serve.serve,
+    mode.mode,
 )
 for verb in VERBS:
     app.command()(verb)
 app.add_typer(models.app, name="models")
+app.add_typer(traces.app, name="traces")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(wanted: bool) -> None:

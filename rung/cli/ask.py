@@ -55,6 +55,8 @@ def _print(found: Any) -> None:
         if sure and sure["set"] is not None and len(sure["set"]) != 1:
             note += f", in doubt between {len(sure['set'])}" if sure["set"] else ", in doubt"
         print(f"{field}: {value if isinstance(value, str) else json.dumps(value)}{note}")
+    if found.reply:
+        print(f"\n{found.reply.rstrip()}")
     say(
         f"{found.status} by {found.route} in {found.latency_ms:.0f} ms, "
         f"{found.usage.output_tokens} tokens generated{'; ' + found.reason if found.reason else ''}"

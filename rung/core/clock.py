@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def now_utc() -> str:
     """Return the present time as UTC ISO-8601 with seconds, e.g. 2026-11-23T05:00:00Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _as_text(int(time.time_ns() // 1_000_000_000))
+
+
+@lru_cache(maxsize=4)
+def _as_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unix_ms() -> int:
+    """Return milliseconds since 1970 in UTC, for ids that sort by time."""
+    return time.time_ns() // 1_000_000
 
 
 def monotonic_ms() -> float:

@@ -1,7 +1,8 @@
 """The account of one model's branches: which are in use, which are kept as a cache.
 
 A released branch stays until room is needed, so a prompt that begins like an earlier one (a task's
-static part, a form that is filled again) evaluates only what is new. What a branch holds and how
+static part, a form that is filled again) evaluates only what is new. An adapter changes what every
+token leaves in the cache, so nothing is shared across adapters. What a branch holds and how
 tokens are evaluated belongs to the subclasses, one for each way to run a model.
 """
 
@@ -17,7 +18,8 @@ from rung.engines.sampling import Logits
 from rung.engines.steps import Branch, Opened, Step
 
 _MAX_IDLE = 4
-"""Released branches that are kept; more would cost memory and help few prompts."""
+"""Released branches kept of each adapter; more would cost memory and help few prompts."""
+_MAX_IDLE_OF_ALL = 16
 
 
 class Branches(ABC):
@@ -34,7 +36,7 @@ class Branches(ABC):
         self._active: list[Branch] = []
         self._idle: list[Branch] = []
 
-    def start(self, tokens: Sequence[int], room: int = 0) -> Opened:
+    def start(self, tokens: Sequence[int], room: int = 0, adapter: str = "") -> Opened:
         """Return a branch that is to hold `tokens` and `room` more; see `TokenModel.open`."""
         needed = len(tokens) + room
         if needed > self.context_tokens:
@@ -43,15 +45,16 @@ class Branches(ABC):
                 hint="shorten the input or use fewer examples",
                 of_input=True,
             )
+        self._prepare(adapter)
         nearest = max(
-            [*self._idle, *self._active],
+            [branch for branch in (*self._idle, *self._active) if branch.adapter == adapter],
             key=lambda branch: _num_shared(branch.tokens, tokens),
             default=None,
         )
         shared = 0 if nearest is None else min(_num_shared(nearest.tokens, tokens), len(tokens) - 1)
         if nearest is None or not shared:
             self._make_room()
-            branch = self._add(self._new(), [])
+            branch = self._add(self._new(), [], adapter)
         elif nearest in self._idle:
             self._idle.remove(nearest)
             self._active.append(nearest)
@@ -65,7 +68,7 @@ class Branches(ABC):
         """Return a branch that shares the first `length` tokens."""
         self._make_room()
         tokens = branch.tokens[:length]
-        return self._add(self._share(branch.handle, len(tokens)), tokens)
+        return self._add(self._share(branch.handle, len(tokens)), tokens, branch.adapter)
 
     def cut(self, branch: Branch, length: int) -> None:
         """Forget a branch's tokens from `length` on."""
@@ -78,8 +81,9 @@ class Branches(ABC):
         if branch in self._active:
             self._active.remove(branch)
             self._idle.append(branch)
-            while len(self._idle) > _MAX_IDLE:
-                self.drop(self._idle[0])
+            alike = [kept for kept in self._idle if kept.adapter == branch.adapter]
+            for old in alike[:-_MAX_IDLE] + self._idle[:-_MAX_IDLE_OF_ALL]:
+                self.drop(old)
 
     def drop(self, branch: Branch) -> None:
         """End a branch and forget it."""
@@ -97,6 +101,10 @@ class Branches(ABC):
     @abstractmethod
     def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
         """Evaluate steps; see `TokenModel.evaluate`."""
+
+    @abstractmethod
+    def _prepare(self, adapter: str) -> None:
+        """Load an adapter; raises EngineError where there is none of this name."""
 
     @abstractmethod
     def _new(self) -> Any:
@@ -120,8 +128,8 @@ class Branches(ABC):
         if len(self._active) >= self.max_branches:
             raise EngineError(f"more than {self.max_branches} branches at once")
 
-    def _add(self, handle: Any, tokens: list[int]) -> Branch:
-        branch = Branch(handle=handle, tokens=tokens)
+    def _add(self, handle: Any, tokens: list[int], adapter: str) -> Branch:
+        branch = Branch(handle=handle, tokens=tokens, adapter=adapter)
         self._active.append(branch)
         return branch
 

@@ -43,6 +43,7 @@ class InProcessEngine:
         branches: Branches,
         grammars: Grammars,
         free: Callable[[], None],
+        adapters: bool,
     ) -> None:
         self.model = model
         self.branches = branches
@@ -57,9 +58,10 @@ class InProcessEngine:
             thinking=template.thinking,
             tokens=True,
             choice_logprobs=True,
+            adapters=adapters,
             context_tokens=branches.context_tokens,
         )
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._template = template
         self._free = free
         self._closed = False
@@ -77,7 +79,7 @@ class InProcessEngine:
             start = monotonic_ms()
             plan = self._plan(request)
             matcher = self._matcher(request)
-            opened = self.branches.start(plan.head + plan.tail, request.max_tokens)
+            opened = self.branches.start(plan.head + plan.tail, request.max_tokens, request.adapter)
             try:
                 return self._complete(request, plan, matcher, opened, start)
             finally:
@@ -99,7 +101,7 @@ class InProcessEngine:
         for at in range(0, len(opened.rest), size):
             logits = extend(*opened.rest[at : at + size])
         prefill_ms = monotonic_ms() - start
-        written = write(request, self._vocabulary, matcher, logits, extend)
+        written = write(request, self.vocabulary, matcher, logits, extend)
         cached = min(opened.num_cached, len(plan.head))
         return Completion(
             text=written.text,
@@ -119,7 +121,13 @@ class InProcessEngine:
         """Start a branch with the request's messages and prefix; satisfies `TokenModel`."""
         self._demand_open()
         plan = self._plan(request)
-        return self.branches.start(plan.head + plan.tail)
+        return self.branches.start(plan.head + plan.tail, adapter=request.adapter)
+
+    def tokenize(self, request: Request) -> tuple[list[int], list[int]]:
+        """Return the tokens of a request's prompt and of its prefix, as they are evaluated."""
+        with self.lock:
+            self._demand_open()
+            return self._plan(request)
 
     def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
         """Evaluate all steps; satisfies `TokenModel`."""
@@ -152,7 +160,7 @@ class InProcessEngine:
         """Return how many tokens `text` is, as plain text."""
         with self.lock:
             self._demand_open()
-            return len(self._vocabulary.tokenize(text, special=False))
+            return len(self.vocabulary.tokenize(text, special=False))
 
     def _demand_open(self) -> None:
         if self._closed:
@@ -160,12 +168,12 @@ class InProcessEngine:
 
     def _plan(self, request: Request) -> _Plan:
         rendered = request.prompt or self._template.render(request.messages, request.thinking)
-        tail = self._vocabulary.tokenize(request.prefix, special=False)
+        tail = self.vocabulary.tokenize(request.prefix, special=False)
         return _Plan(list(self._head(rendered)), tail)
 
     def _tokenize_head(self, rendered: str) -> list[int]:
-        head = self._vocabulary.tokenize(rendered, special=True)
-        first = self._vocabulary.first
+        head = self.vocabulary.tokenize(rendered, special=True)
+        first = self.vocabulary.first
         return head if head[: len(first)] == first else first + head
 
     def _matcher(self, request: Request) -> Any:

@@ -1,7 +1,7 @@
 """The llama.cpp engine: one GGUF file on this machine's CPU.
 
 Loads the model and says what its tokens are; answering is `in_process.py`, the key-value cache
-`llama_branches.py`, the library `llama_api.py`.
+`llama_branches.py`, adapters `adapter_switch.py`, the library `llama_api.py`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 import llguidance
 
 from rung.core.config import num_threads
+from rung.engines.adapter_switch import LlamaSwitch
 from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.llama_api import LlamaModel
 from rung.engines.llama_branches import LlamaBranches
 from rung.engines.llama_vocab import LlamaVocab
 from rung.engines.sampling import Grammars
+from rung.engines.speech import Speech
 from rung.engines.writing import readable
 
 
@@ -30,27 +32,39 @@ class LlamaEngine(InProcessEngine):
         self._api = LlamaModel(
             path, context_tokens=context_tokens, threads=threads or num_threads()
         )
-        self._control = {token for token in range(self._api.num_vocab) if self._is_control(token)}
+        speech = speech_of(self._api)
         super().__init__(
             model,
-            vocabulary=self._api,
-            template=ChatTemplate(
-                self._api.metadata("tokenizer.chat_template"),
-                bos=self._token_name("tokenizer.ggml.bos_token_id"),
-                eos=self._token_name("tokenizer.ggml.eos_token_id"),
-                control=[readable(self._api.piece(token)) for token in self._control],
-            ),
-            branches=LlamaBranches(self._api),
-            grammars=Grammars(lambda: llama_tokenizer(self._api, self._control)),
-            free=self._api.close,
+            vocabulary=speech.vocabulary,
+            template=speech.template,
+            branches=LlamaBranches(self._api, LlamaSwitch(self._api, path)),
+            grammars=speech.grammars,
+            free=speech.free,
+            adapters=True,
         )
 
-    def _is_control(self, token: int) -> bool:
-        return self._api.is_control(token) or self._api.is_end(token)
 
-    def _token_name(self, key: str) -> str:
-        text = self._api.metadata(key)
-        return readable(self._api.piece(int(text))) if text.isdigit() else ""
+def speech_of(api: LlamaVocab) -> Speech:
+    """Return what a GGUF file says of its tokens and its chat template."""
+    control = {t for t in range(api.num_vocab) if api.is_control(t) or api.is_end(t)}
+    template = ChatTemplate(
+        api.metadata("tokenizer.chat_template"),
+        bos=_token_name(api, "tokenizer.ggml.bos_token_id"),
+        eos=_token_name(api, "tokenizer.ggml.eos_token_id"),
+        control=[readable(api.piece(token)) for token in control],
+    )
+    return Speech(
+        vocabulary=api,
+        template=template,
+        grammars=Grammars(lambda: llama_tokenizer(api, control)),
+        num_vocab=api.num_vocab,
+        free=api.close,
+    )
+
+
+def _token_name(api: LlamaVocab, key: str) -> str:
+    text = api.metadata(key)
+    return readable(api.piece(int(text))) if text.isdigit() else ""
 
 
 def llama_tokenizer(api: LlamaVocab, control: set[int]) -> Any:

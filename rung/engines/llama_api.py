@@ -6,6 +6,8 @@ the business of `llama_library.py`.
 
 from __future__ import annotations
 
+import ctypes as C
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,8 +94,32 @@ class LlamaModel(LlamaVocab):
         """Drop every sequence."""
         self._lib.llama_memory_clear(self._memory, True)
 
+    def load_adapter(self, path: Path) -> int:
+        """Load a LoRA in GGUF; return its address. Raises EngineError where it does not fit."""
+        self._lib.errors.clear()
+        address = self._lib.llama_adapter_lora_init(self._model, os.fsencode(path))
+        if not address:
+            raise EngineError(
+                f"adapter {path} does not fit this model: {self._reason()}",
+                hint="rung parity ADAPTER exports it for the model it was trained on",
+            )
+        return int(address)
+
+    def use_adapter(self, address: int) -> None:
+        """Evaluate with a loaded adapter from now on; 0 is none."""
+        count = 1 if address else 0
+        code = self._lib.llama_set_adapters_lora(
+            self._context, (C.c_void_p * 1)(address), count, (C.c_float * 1)(1.0)
+        )
+        if code != 0:
+            raise EngineError(f"llama.cpp could not switch the adapter: code {code}")
+
+    def free_adapter(self, address: int) -> None:
+        """Free an adapter that is not in use."""
+        self._lib.llama_adapter_lora_free(address)
+
     def close(self) -> None:
-        """Free the context and the model."""
+        """Free the context and the model, with its adapters."""
         if not self._closed:
             self._lib.llama_batch_free(self._batch)
             self._lib.llama_free(self._context)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rung.core.errors import EngineError
+from rung.engines.adapter_switch import AdapterSwitch
 from rung.engines.branches import Branches
 from rung.engines.llama_api import LlamaModel
 from rung.engines.llama_library import MAX_SEQUENCES
@@ -21,19 +22,28 @@ from rung.engines.steps import Step
 class LlamaBranches(Branches):
     """The sequences of one `LlamaModel`. Not thread-safe without `lock`."""
 
-    def __init__(self, api: LlamaModel) -> None:
+    def __init__(self, api: LlamaModel, adapters: AdapterSwitch) -> None:
         super().__init__(
             context_tokens=api.context_tokens,
             max_branches=MAX_SEQUENCES,
             batch_tokens=api.batch_tokens,
         )
         self._api = api
+        self._adapters = adapters
         self._unused = list(range(MAX_SEQUENCES))
 
     def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
-        """Evaluate all steps as one batch, or as few as the batch size allows."""
-        flat = [(step, i) for step in steps for i in range(len(step.tokens))]
+        """Evaluate the steps of each adapter as one batch, or as few as the batch size allows."""
         rows: dict[int, list[Logits]] = {id(step): [] for step in steps}
+        for adapter in dict.fromkeys(step.branches[0].adapter for step in steps):
+            alike = [step for step in steps if step.branches[0].adapter == adapter]
+            self._adapters.use(adapter)
+            self._evaluate_alike(alike, rows)
+        empty = np.empty((0, self._api.num_vocab), dtype=np.float32)
+        return [np.stack(rows[id(step)]) if rows[id(step)] else empty for step in steps]
+
+    def _evaluate_alike(self, steps: Sequence[Step], rows: dict[int, list[Logits]]) -> None:
+        flat = [(step, i) for step in steps for i in range(len(step.tokens))]
         size = self._api.batch_tokens
         for at in range(0, len(flat), size):
             part = flat[at : at + size]
@@ -41,8 +51,6 @@ class LlamaBranches(Branches):
             logits = self._decode(part, wanted)
             for n, row in zip(wanted, logits, strict=True):
                 rows[id(part[n][0])].append(row)
-        empty = np.empty((0, self._api.num_vocab), dtype=np.float32)
-        return [np.stack(rows[id(step)]) if rows[id(step)] else empty for step in steps]
 
     def _decode(self, part: Sequence[tuple[Step, int]], wanted: Sequence[int]) -> Logits:
         tokens = [step.tokens[i] for step, i in part]
@@ -89,6 +97,9 @@ class LlamaBranches(Branches):
         """Forget everything, branches in use included."""
         super().reset()
         self._api.clear()
+
+    def _prepare(self, adapter: str) -> None:
+        self._adapters.use(adapter)
 
     def _new(self) -> int:
         return self._unused.pop()

@@ -37,8 +37,10 @@ class LlamaVocab:
         self.eos: int = self._lib.llama_vocab_eos(self.vocab)
         self.first: list[int] = []
         """The token every prompt of this model starts with, if it wants one."""
+        bos: int = self._lib.llama_vocab_bos(self.vocab)
+        self.bos = bos if bos >= 0 else None
         if self._lib.llama_vocab_get_add_bos(self.vocab):
-            self.first = [self._lib.llama_vocab_bos(self.vocab)]
+            self.first = [bos]
         self._mark = self._tokenize(_MARK, special=False)
         self._closed = False
 

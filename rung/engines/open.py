@@ -70,6 +70,13 @@ def library_of(model: str) -> str:
     return "xllamacpp server" if "xllamacpp" in installed() else ""
 
 
+def leaves_machine(model: str) -> bool:
+    """Return whether what a model is asked leaves this machine. Raises ConfigError."""
+    if not model.startswith("http:"):
+        return False
+    return urlsplit(endpoint_of(model).base_url).hostname not in _HERE
+
+
 def _transformers(model: str) -> Engine:
     for package in ("torch", "transformers", "accelerate", "gguf", "llguidance"):
         if find_spec(package) is None:

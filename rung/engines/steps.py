@@ -24,6 +24,8 @@ class Branch:
     handle: Any
     """The engine's own: a sequence number, a cache object."""
     tokens: list[int] = field(default_factory=list)
+    adapter: str = ""
+    """The adapter it is evaluated with; branches of different adapters share nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

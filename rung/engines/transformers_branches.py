@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rung.engines.adapter_switch import AdapterSwitch
 from rung.engines.branches import Branches
 from rung.engines.sampling import Logits
 from rung.engines.steps import Step
@@ -26,11 +27,14 @@ _MAX_PADDING = 1.5
 class TransformersBranches(Branches):
     """The branches of one model. Not thread-safe without `lock`."""
 
-    def __init__(self, model: TorchModel, *, context_tokens: int, num_vocab: int) -> None:
+    def __init__(
+        self, model: TorchModel, adapters: AdapterSwitch, *, context_tokens: int, num_vocab: int
+    ) -> None:
         super().__init__(
             context_tokens=context_tokens, max_branches=_MAX_BRANCHES, batch_tokens=_BATCH_TOKENS
         )
         self._model = model
+        self._adapters = adapters
         self._num_vocab = num_vocab
 
     def evaluate(self, steps: Sequence[Step]) -> list[Logits]:
@@ -39,7 +43,8 @@ class TransformersBranches(Branches):
         found: dict[int, Logits] = {}
         for wave in _waves(steps):
             rows = {at: self._row(steps[at]) for at in wave if steps[at].tokens}
-            for group in _groups(rows):
+            for group in self._groups(rows, steps):
+                self._adapters.use(steps[group[0]].branches[0].adapter)
                 self.num_passes += 1
                 answers = self._model.forward([rows[at] for at in group])
                 for at, (cells, logits) in zip(group, answers, strict=True):
@@ -54,11 +59,21 @@ class TransformersBranches(Branches):
         self.reset()
         self._model.close()
 
+    def _groups(self, rows: dict[int, Row], steps: Sequence[Step]) -> Iterable[list[int]]:
+        """Yield the rows' places in groups of one adapter that are worth one batch each."""
+        for adapter in dict.fromkeys(steps[at].branches[0].adapter for at in rows):
+            yield from _groups(
+                {at: row for at, row in rows.items() if steps[at].branches[0].adapter == adapter}
+            )
+
     def _row(self, step: Step) -> Row:
         branch = step.branches[0]
         if len(branch.tokens) + len(step.tokens) > self.context_tokens:
             raise self._outgrown()
         return Row(cells=branch.handle, tokens=step.tokens, num_logits=step.num_logits)
+
+    def _prepare(self, adapter: str) -> None:
+        self._adapters.use(adapter)
 
     def _new(self) -> Cells:
         return Cells()

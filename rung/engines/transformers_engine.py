@@ -13,9 +13,11 @@ from rung.core.config import num_threads
 from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.sampling import Grammars
+from rung.engines.speech import Speech
+from rung.engines.transformers_adapters import TransformersSwitch, can_load
 from rung.engines.transformers_branches import TransformersBranches
 from rung.engines.transformers_check import check_cache
-from rung.engines.transformers_files import load
+from rung.engines.transformers_files import load, load_words
 from rung.engines.transformers_model import TorchModel, has_gpu
 from rung.engines.transformers_vocabulary import TransformersVocabulary
 
@@ -30,7 +32,8 @@ class TransformersEngine(InProcessEngine):
     ) -> None:
         tokenizer, loaded = load(path, dtype="auto" if has_gpu() else "float32")
         num_vocab = loaded.get_output_embeddings().weight.shape[0]
-        vocabulary = TransformersVocabulary(tokenizer, num_tokens=num_vocab, ends=_ends(loaded))
+        speech = _speech(tokenizer, num_vocab=num_vocab, ends=_ends(loaded))
+        vocabulary = speech.vocabulary
         trained = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
         torch_model = TorchModel(loaded, threads=threads or num_threads())
         check_cache(
@@ -38,22 +41,46 @@ class TransformersEngine(InProcessEngine):
         )
         branches = TransformersBranches(
             torch_model,
+            TransformersSwitch(loaded, path),
             context_tokens=min(context_tokens, trained or context_tokens),
             num_vocab=num_vocab,
         )
         super().__init__(
             model,
             vocabulary=vocabulary,
-            template=ChatTemplate(
-                _template(tokenizer),
-                bos=tokenizer.bos_token or "",
-                eos=tokenizer.eos_token or "",
-                control=vocabulary.names(),
-            ),
+            template=speech.template,
             branches=branches,
-            grammars=Grammars(vocabulary.for_grammars),
+            grammars=speech.grammars,
             free=branches.close,
+            adapters=can_load(),
         )
+
+
+def speech_of_folder(path: Path) -> Speech:
+    """Return what a folder says of its tokens and its chat template; no weights are read."""
+    tokenizer, config, generation = load_words(path)
+    return _speech(
+        tokenizer,
+        num_vocab=config.get_text_config().vocab_size,
+        ends=_named_ends(generation, config),
+    )
+
+
+def _speech(tokenizer: Any, *, num_vocab: int, ends: list[int]) -> Speech:
+    vocabulary = TransformersVocabulary(tokenizer, num_tokens=num_vocab, ends=ends)
+    template = ChatTemplate(
+        _template(tokenizer),
+        bos=tokenizer.bos_token or "",
+        eos=tokenizer.eos_token or "",
+        control=vocabulary.names(),
+    )
+    return Speech(
+        vocabulary=vocabulary,
+        template=template,
+        grammars=Grammars(vocabulary.for_grammars),
+        num_vocab=num_vocab,
+        free=lambda: None,
+    )
 
 
 def _template(tokenizer: Any) -> str:
@@ -63,7 +90,12 @@ def _template(tokenizer: Any) -> str:
 
 
 def _ends(model: Any) -> list[int]:
+    return _named_ends(model.generation_config, model.config)
+
+
+def _named_ends(*configs: Any) -> list[int]:
     ends: list[int] = []
-    for found in (model.generation_config.eos_token_id, model.config.eos_token_id):
+    for config in configs:
+        found = config.eos_token_id if config is not None else None
         ends += found if isinstance(found, list) else [found] if found is not None else []
     return ends

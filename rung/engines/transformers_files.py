@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     DynamicCache,
+    GenerationConfig,
 )
 
 from rung.core.errors import EngineError
@@ -37,7 +39,7 @@ def load(path: Path, *, dtype: str) -> tuple[Any, Any]:
     with _reading(path):
         config = AutoConfig.from_pretrained(folder, **options)
     _check_config(path, config)
-    with _reading(path):
+    with _reading(path), _named_once():
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         model, found = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
@@ -49,6 +51,20 @@ def load(path: Path, *, dtype: str) -> tuple[Any, Any]:
             f"{path} lacks weights of its model: {wrong[0]} and {len(wrong) - 1} more"
         )
     return tokenizer, model.eval()
+
+
+def load_words(path: Path) -> tuple[Any, Any, Any]:
+    """Return the tokenizer, the config and the generation config (or None) of a folder.
+
+    Raises EngineError.
+    """
+    folder, source = _source(path)
+    options = {"local_files_only": True, "trust_remote_code": False} | source
+    with _reading(path):
+        config = AutoConfig.from_pretrained(folder, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    said = path / "generation_config.json"
+    return tokenizer, config, GenerationConfig.from_pretrained(folder) if said.is_file() else None
 
 
 def _source(path: Path) -> tuple[Path, dict[str, str]]:
@@ -85,6 +101,25 @@ def _check_config(path: Path, config: Any) -> None:
             f"{path}: {kind} keeps a state that cannot be cut back ({min(strange)})",
             hint="use a model with attention in every layer",
         )
+
+
+@contextmanager
+def _named_once() -> Iterator[None]:
+    """Make the table of a GGUF file's tensor names once.
+
+    transformers makes it anew for every module of the model, which takes minutes of a small one.
+    """
+    try:
+        import gguf
+    except ImportError:
+        yield
+        return
+    make = gguf.get_tensor_name_map
+    gguf.get_tensor_name_map = lru_cache(maxsize=8)(make)
+    try:
+        yield
+    finally:
+        gguf.get_tensor_name_map = make
 
 
 @contextmanager

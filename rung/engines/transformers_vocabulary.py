@@ -37,6 +37,7 @@ class TransformersVocabulary:
         added = tokenizer.added_tokens_decoder
         self.control = {i for i, token in added.items() if token.special} | set(self.ends)
         self.first = self._first()
+        self.bos: int | None = tokenizer.bos_token_id
         seen: Any = llguidance.LLTokenizer(
             self._plain.to_str(), n_vocab=num_tokens, eos_token=self.ends
         )

@@ -21,6 +21,8 @@ class Vocabulary(Protocol):
 
     first: list[int]
     """The token every prompt of this model starts with, if it wants one."""
+    bos: int | None
+    """The token that stands for the start of a text, wanted or not."""
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """Return token ids; control tokens written in `text` count only when `special`."""

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from rung.core.errors import ConfigError
-from rung.core.records import Status, Usage
 from rung.engines.open import price_of_model
-from rung.engines.prices import cost_usd
 from rung.flow.session import open_session
-from rung.forms import Decision
 from rung.registry import find_route, promoted
-from rung.routes.answer import answer
-from rung.routes.evaluate import answered
+from rung.routes.answer import answer, answered
+from rung.routes.asked import Asked, asked
 from rung.tasks.task import Example, Task
 from rung.worlds.open import SIMULATED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One answer, as `rung ask --json` prints it."""
-
-    output: dict[str, Any] | None
-    status: Status
-    route: str
-    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each choice: `p` and `margin` (0 to 1), the `runner_up`, the prediction `set` as values
-    (null where the route has no calibration)."""
-    usage: Usage = field(default_factory=Usage)
-    latency_ms: float = 0.0
-    cost_usd: float = 0.0
-    reason: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return asdict(self)
 
 
 def ask(
@@ -67,16 +41,7 @@ def ask(
                 found = answer(chosen, session.runtime, example)
             else:
                 found, _ = answered(chosen, session.runtime, example)
-            yield Asked(
-                output=found.output if found.status != "failed" else None,
-                status=found.status,
-                route=chosen.name,
-                fields={path: _field(decision) for path, decision in found.decisions.items()},
-                usage=found.usage,
-                latency_ms=found.latency_ms,
-                cost_usd=cost_usd(price, found.usage, found.latency_ms),
-                reason=found.reason,
-            )
+            yield asked(chosen, price, found, session.task.replies)
 
 
 def _example(task: Task, text: str) -> Example:
@@ -90,13 +55,3 @@ def _example(task: Task, text: str) -> Example:
             hint=f"rung run {task.name} --route R measures them",
         )
     return Example(id="ask", input=text, target={}, group="ask", setup=setup or {})
-
-
-def _field(decision: Decision) -> dict[str, Any]:
-    chosen = decision.prediction_set
-    return {
-        "p": decision.p,
-        "margin": decision.margin,
-        "runner_up": decision.runner_up,
-        "set": None if chosen is None else [json.loads(value) for value in chosen],
-    }

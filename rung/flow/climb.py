@@ -87,7 +87,11 @@ def climb(task: str | Task, options: Options = Options(), tell: Tell | None = No
 def _prepare(session: Session, options: Options) -> _Ascent:
     task = session.task
     rungs = select_rungs(options.rungs, in_world=bool(task.world))
-    situations = [situation(session, model, options.seed) for model in options.models]
+    strong = _reference(session, options) if options.reference else None
+    situations = [
+        replace(situation(session, model, options.seed), reference=strong)
+        for model in options.models
+    ]
     ready, waiting, needs = _sort(rungs, situations)
     proposed = _propose(ready, len(situations))
     if not proposed and not waiting:
@@ -144,11 +148,15 @@ def _propose(rungs: _Rungs, num_models: int) -> list[Proposed]:
 def _incumbent(session: Session, options: Options, small: Situation, run: RunDir) -> Route:
     """Return what the candidates must survive against: the reference if one is named, else the
     route in service, else the raw model on a blank page."""
-    if options.reference:
-        return reference_route(situation(session, options.reference, options.seed))
+    if small.reference is not None:
+        return small.reference
     if serving := promoted(session.store, session.task.name, except_by=run.path.name):
         return in_service(serving)
     return raw_route(small)
+
+
+def _reference(session: Session, options: Options) -> Route:
+    return reference_route(situation(session, options.reference, options.seed))
 
 
 def _settings(

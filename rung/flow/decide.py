@@ -16,7 +16,15 @@ from rung.gate.receipt import make_receipt, save_receipt
 from rung.gate.verdict import GateReport, judge
 from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
-from rung.registry import find_route, in_service, passed, promote_route, promoted, record_verdict
+from rung.registry import (
+    demand_parity,
+    find_route,
+    in_service,
+    passed,
+    promote_route,
+    promoted,
+    record_verdict,
+)
 from rung.routes.route import Route
 from rung.store import RunDir, file_name
 from rung.tasks.task import Task
@@ -43,8 +51,13 @@ def judge_routes(
     seed: int,
     folder: Path,
 ) -> Judged:
-    """Open the holdout for these routes, measure them on it and write the receipt to `folder`."""
+    """Open the holdout for these routes, measure them on it and write the receipt to `folder`.
+
+    Raises GateError, before it is opened, for a route that could not be promoted.
+    """
     task = session.task
+    for route in candidates:
+        demand_parity(session.store, route)
     routes = [incumbent, *candidates]
     opening = open_holdout(task, routes, store=session.store, count=count, seed=seed)
     everything = (*opening.examples, *opening.rest)

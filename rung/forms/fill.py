@@ -77,11 +77,12 @@ def fill_many(
     *,
     sources: Sequence[str] = (),
     leads: Sequence[str] = (),
+    seeds: Sequence[int] = (),
 ) -> list[Filled]:
     """Fill the form for several inputs side by side on an engine that runs in this process.
 
     What one input gets does not depend on the others, but for near ties that the batch's shape may
-    turn. Latencies are those of the whole batch.
+    turn. `seeds` are the inputs' own, where values are drawn. Latencies are those of the batch.
     """
     if not engine.capabilities.tokens:
         raise EngineError(f"{engine.model} cannot fill several forms at once")
@@ -100,7 +101,7 @@ def fill_many(
             messages=tuple(messages),
             prefix=leads[i] if leads else "",
             thinking=how.thinking,
-            seed=how.seed,
+            seed=seeds[i] if seeds else how.seed,
         )
         for i, messages in enumerate(conversations)
     ]
@@ -137,7 +138,7 @@ def _fill_one(
     pen = TokenPen.open(
         model, opened, _scoring(how), forcing=how.forcing, room=room, lead=request.prefix
     )
-    return (yield from fill_with(form, pen, how, source))
+    return (yield from fill_with(form, pen, replace(how, seed=request.seed), source))
 
 
 def content_free_priors(

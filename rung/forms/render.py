@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rung.core.records import Effort, Usage
 from rung.forms.drive import Work, run
-from rung.forms.form import Form, Node, Object, Repeat, Union
+from rung.forms.form import Form, Node, Object, Repeat, Union, join_path
 from rung.forms.pen import Draw, Drawn, Judge
 from rung.forms.walk import Walk
 
@@ -22,6 +22,28 @@ def answer_json(form: Form, output: Any) -> str:
     walk = Walk(form=replace(form, root=_loose(form.root)), pen=pen, decide=lambda *_: None)
     run(walk.run(output), lambda _: [])
     return pen.text
+
+
+def slot_json(form: Form, path: str, output: Any) -> str:
+    """Return the text of one slot as the form writes it when slots are filled side by side.
+
+    `output` is the whole value; the slot is written as if it were the first of its object.
+    """
+    pen = _CopyPen()
+    walk = Walk(form=form, pen=pen, decide=lambda *_: None, known={path: _at(output, path)})
+    run(walk.only(path), lambda _: [])
+    return pen.text
+
+
+def _at(output: Any, path: str) -> Any:
+    """Return the part of an object under a path of names."""
+    for name, value in output.items() if isinstance(output, Mapping) else ():
+        if path == join_path("", name):
+            return value
+        inner = join_path("", name) + "."
+        if path.startswith(inner):
+            return _at(value, path[len(inner) :])
+    return None
 
 
 class _CopyPen:

@@ -41,7 +41,7 @@ class _Drawing:
         self._matcher = line.grammars.matcher(_grammar(draw, lead, after))
         self._scan = LiteralScan(draw.opening, raw=draw.raw)
         self._closer = Closer(draw, self._scan, line.grammars, after)
-        self._random = np.random.default_rng(draw.seed)
+        self._random = np.random.default_rng([draw.seed, len(line.text)])
         self._draft = line.grammars.tokenize(lead.encode()) if lead else []
         self._rows: list[Logits] = []
         self._data = b""

@@ -172,6 +172,7 @@ def _row(data: Any, seen: Mapping[str, int]) -> Row:
         error_cost_usd=_number(data, "error_cost_usd", 0.0),
         fields=_scores(data.get("fields") or {}),
         forbidden=_names(data.get("forbidden") or []),
+        cause=_text(data, "cause", ""),
     )
 
 
@@ -240,7 +241,7 @@ def _effort(value: Any) -> Effort:
 def _scores(value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise ValueError(f"fields is {_shown(value)}, not an object")
-    return {name: _number(value, name, 0.0, high=1.0) for name in value}
+    return {name: _number(value, name, 0.0) for name in value}
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -14,7 +14,20 @@ from typing import Any
 
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
-from rung.ladder import blank, calibrated, examples, form, head, json_mode, parallel, thinking
+from rung.ladder import (
+    blank,
+    calibrated,
+    cascade,
+    examples,
+    form,
+    head,
+    json_mode,
+    parallel,
+    ranker,
+    rules,
+    sft,
+    thinking,
+)
 from rung.ladder.agent import AGENT_LADDER
 from rung.ladder.rung import Rung
 
@@ -26,9 +39,12 @@ LADDER: tuple[Rung, ...] = (
     thinking.RUNG,
     examples.RUNG,
     head.HEAD,
+    ranker.RUNG,
     head.MIXED,
+    rules.RUNG,
+    cascade.RUNG,
 )
-OPTIONAL: tuple[Rung, ...] = (calibrated.RUNG,)
+OPTIONAL: tuple[Rung, ...] = (calibrated.RUNG, sft.RUNG)
 MIN_EXAMPLES = 10
 _HOLDOUT_SHARE = 0.4
 
@@ -72,7 +88,7 @@ def select_rungs(names: Sequence[str], *, in_world: bool = False) -> tuple[Rung,
     ladder = AGENT_LADDER if in_world else LADDER
     if not names:
         return ladder
-    rungs = ladder if in_world else (*LADDER, *OPTIONAL)
+    rungs = (*AGENT_LADDER, sft.RUNG) if in_world else (*LADDER, *OPTIONAL)
     known = [rung.name for rung in rungs]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(

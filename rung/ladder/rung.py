@@ -34,6 +34,8 @@ class Situation:
     Only for what the rung's `needs` announced."""
     seed: int = 0
     max_tokens: int = 256
+    reference: Route | None = None
+    """The strong route that candidates must match, where one is named; rungs may escalate to it."""
 
     def route(self, **given: Any) -> Route:
         """Return a route of this task and model; `given` overrides and completes it."""

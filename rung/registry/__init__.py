@@ -2,6 +2,7 @@
 
 from rung.registry.log import (
     Promotion,
+    demand_parity,
     find_route,
     in_service,
     measured,
@@ -9,12 +10,14 @@ from rung.registry.log import (
     promote_route,
     promoted,
     record_candidates,
+    record_parity,
     record_verdict,
     roll_back,
 )
 
 __all__ = [
     "Promotion",
+    "demand_parity",
     "find_route",
     "in_service",
     "measured",
@@ -22,6 +25,7 @@ __all__ = [
     "promote_route",
     "promoted",
     "record_candidates",
+    "record_parity",
     "record_verdict",
     "roll_back",
 ]

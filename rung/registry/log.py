@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, GateError
 from rung.core.hashing import content_hash
+from rung.engines.adapters import is_adapter_name
 from rung.routes.route import Route
 from rung.store import Store
 
 CANDIDATE, VERDICT, PROMOTE, ROLL_BACK = "candidate", "verdict", "promote", "rollback"
+PARITY = "parity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +74,41 @@ def promote_route(
 ) -> bool:
     """Put a route in service; return False when it is in service already.
 
-    `run` names the climb that did it.
+    `run` names the climb that did it. Raises GateError for an adapter that was not shown to serve
+    as it trained.
     """
+    demand_parity(store, route)
     now = promoted(store, task)
     if now is not None and now.route.hash == route.hash:
         return False
     payload = {"route": route.to_json(), "receipt": receipt, "run": run}
     store.append_registry(task=task, action=PROMOTE, route_hash=route.hash, payload=payload)
     return True
+
+
+def record_parity(store: Store, adapter: str, report: dict[str, Any]) -> None:
+    """Log a parity report under the adapter's own name: it holds for every task."""
+    store.append_registry(task=adapter, action=PARITY, route_hash=adapter, payload=report)
+
+
+def demand_parity(store: Store, route: Route) -> None:
+    """Raise GateError unless the latest parity report of the route's adapter passed.
+
+    Adapters that only a server knows, by a name of its own, cannot be compared and pass.
+    """
+    if not is_adapter_name(route.adapter):
+        return
+    reports = [entry.payload for entry in store.registry(route.adapter) if entry.action == PARITY]
+    if not reports:
+        reason = "was never compared with its training"
+    elif not reports[-1]["passed"]:
+        reason = f"does not serve as it trained ({reports[-1]['verdict']})"
+    else:
+        return
+    raise GateError(
+        f"route {route.name!r} cannot be promoted: its adapter {route.adapter[:12]} {reason}",
+        hint=f"rung parity {route.adapter[:12]}",
+    )
 
 
 def roll_back(store: Store, task: str, *, reason: str = "") -> Promotion | None:

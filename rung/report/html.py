@@ -1,31 +1,25 @@
 """One self-contained HTML file per climb: verdict, tables, plots, categories, receipt.
 
-The file asks the network for nothing: no script, font or image, and a content security policy
-that allows only its own style sheet, by hash. Every value that comes from tasks, models or users
-is escaped. Light and dark follow the reader's system. Plots are drawn in `plots.py`, sentences
-written in `summary.py`; this file only arranges them.
+The file asks the network for nothing: no script, font or image (`page.py`). Light and dark follow
+the reader's system. Plots are drawn in `plots.py`, sentences written in `summary.py`; this file
+only arranges them.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from rung.core.errors import StoreError
 from rung.ladder.result import Arm, Climb
 from rung.report import format as fmt
 from rung.report.columns import COLUMNS, by_split, is_backdrop
 from rung.report.export import climb_json
+from rung.report.page import check_place, render_page, write_page
 from rung.report.plots import cost_score, latency, output_tokens
 from rung.report.summary import circumstances, headline, next_command, notes, saving_sentences
 
@@ -91,42 +85,17 @@ def write_html(
     command to type next. Raises StoreError when the folder is missing or cannot be written.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"writing the report {str(path)!r}: there is no folder {str(path.parent)!r}",
-            hint=f"mkdir -p {path.parent}",
-        )
-    text = html(climb, categories=categories, then=then)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"writing the report {str(path)!r}: {error.strerror or error}",
-            hint="name a file in a folder you may write to, with --html FILE",
-        ) from error
-    return path
+    check_place(path)
+    return write_page(path, html(climb, categories=categories, then=then))
 
 
 def html(
     climb: Climb, *, categories: Mapping[str, str] | None = None, then: str | None = None
 ) -> str:
     """Return the report as one HTML page."""
-    templates = files("rung.report").joinpath("templates")
-    css = templates.joinpath("report.css").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["plain"] = fmt.plain
-    environment.filters["breakable"] = _breakable
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
-    template = environment.from_string(templates.joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(
+    return render_page(
+        "report.html.j2",
         climb=climb,
-        css=Markup(css),
-        css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
         headline=headline(climb),
         circumstances=circumstances(climb),
         then=then or next_command(climb),
@@ -245,11 +214,6 @@ def _heat(arms: Sequence[Arm], categories: Mapping[str, str]) -> Heat | None:
         for name in names[:MAX_CATEGORIES]
     ]
     return Heat(split=split, routes=tuple(arm.route for arm in members), lines=tuple(lines))
-
-
-def _breakable(name: str) -> Markup:
-    """Escape a route name and allow line breaks between its pieces."""
-    return Markup("<wbr>").join(fmt.pieces(fmt.plain(name)))
 
 
 def _cell(scores: Mapping[str, Sequence[float]]) -> Cell:

@@ -45,7 +45,7 @@ def render_climb(climb: Climb, console: Console, *, then: str | None = None) -> 
     _print_ladder(climb.arms, console, promoted=climb.promoted)
     console.print()
     for line in (_legend(climb), *notes(climb.arms)):
-        _print_wrapped(line, console, style="dim", hang=2)
+        print_wrapped(line, console, style="dim", hang=2)
     if climb.answered:
         console.print()
         _print_answers(climb.answered, console)
@@ -86,7 +86,7 @@ def render_run(arm: Arm, console: Console) -> None:
     for name, value in facts:
         _print_fact(name, value, console)
     for line in notes([arm]):
-        _print_wrapped(line, console, style="yellow", hang=2)
+        print_wrapped(line, console, style="yellow", hang=2)
 
 
 def render_comparison(
@@ -178,9 +178,9 @@ def _legend(climb: Climb) -> str:
 def _print_answers(answered: Sequence[Answered], console: Console) -> None:
     if console.width < WIDE:
         for line in answered:
-            _print_wrapped(fmt.plain(line.question), console, style="bold")
-            _print_wrapped(fmt.plain(line.result), console, indent=2)
-            _print_wrapped(fmt.plain(line.interpretation), console, indent=2, style="italic")
+            print_wrapped(fmt.plain(line.question), console, style="bold")
+            print_wrapped(fmt.plain(line.result), console, indent=2)
+            print_wrapped(fmt.plain(line.interpretation), console, indent=2, style="italic")
         return
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), expand=True
@@ -199,9 +199,10 @@ def _print_fact(name: str, value: str, console: Console, *, indent: int = 9) -> 
     console.print(Text.assemble((name.ljust(indent), "bold"), text))
 
 
-def _print_wrapped(
+def print_wrapped(
     line: str, console: Console, *, indent: int = 0, hang: int = 0, style: str = ""
 ) -> None:
+    """Print a line folded to the console; `hang` indents what follows its first line."""
     text = textwrap.fill(
         line,
         console.width,

@@ -23,7 +23,7 @@ def act(route: Route, runtime: Runtime, example: Example) -> Answer:
     assert route.agent is not None
     episode = run_agent(
         route.agent,
-        runtime.engine(route.model),
+        runtime.engine(route.model, route.adapter),
         runtime.world,
         example,
         runtime.task.instruction,

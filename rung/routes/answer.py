@@ -1,7 +1,8 @@
 """Run one route on one input: the only place where a route becomes an answer.
 
-It caches nothing on disk, scores nothing and never looks at a target (except the oracle's, which is
-given). What agents do is in `acting.py`.
+`answered` keeps answers in the store. Nothing is scored here, and no target is looked at (except
+the oracle's, which is given). What agents do is in `acting.py`, when cascades escalate in
+`escalation/cascade.py`.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from rung.forms import (
     Form,
     Value,
     fill,
+    find,
+    is_findable,
     parse_answer,
     violation,
 )
 from rung.routes.acting import act, solve
+from rung.routes.escalation.cascade import run_cascade
 from rung.routes.prompt import build_messages
+from rung.routes.rank import rank
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.stats.decisions import cheapest_answer
@@ -50,10 +55,16 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
         return Answer(output=json.loads(route.constant), status="ok")
     if route.output == "oracle":
         return solve(runtime, example)
+    if route.output == "cascade":
+        return run_cascade(
+            route, runtime, example, lambda stage: answered(stage, runtime, example)[0]
+        )
     start = monotonic_ms()
     try:
         if route.output == "head":
             return _by_head(route, runtime, example.input)
+        if route.output == "ranker":
+            return _by_ranker(route, runtime, example.input)
         if route.output == "agent":
             return act(route, runtime, example)
         return _by_model(route, runtime, example.input)
@@ -63,6 +74,22 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
         return Answer(
             output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start
         )
+
+
+def answered(
+    route: Route, runtime: Runtime, example: Example, sample: int = 0
+) -> tuple[Answer, bool]:
+    """Return the stored answer, or answer now and store it; the flag says it was stored.
+
+    An outage raises EngineError and stores nothing, so that the next run asks again.
+    """
+    key = answer_key(route, runtime.task, example, sample)
+    stored = runtime.store.get_answer(key)
+    if stored is not None:
+        return Answer.from_json(stored), True
+    found = answer(route, runtime, example)
+    runtime.store.put_answer(key, found.to_json())
+    return found, False
 
 
 def _check_same_task(route: Route, runtime: Runtime) -> None:
@@ -79,25 +106,38 @@ def _check_same_task(route: Route, runtime: Runtime) -> None:
 
 
 def _by_head(route: Route, runtime: Runtime, text: str) -> Answer:
-    """Choice slots from the head, text slots from the input's opening words (the lead baseline)."""
+    """Choice slots from the head, findable ones by code, other text slots from the input's opening
+    words (the lead baseline). Where several texts could be meant, the route abstains."""
     start = monotonic_ms()
     decided = _decide(route, runtime, text)
     output: dict[str, Any] = {}
+    doubts = []
     for name, node in runtime.form.fields:
         if name in decided:
             output[name] = decided[name][0]
+        elif isinstance(node, Value) and is_findable(node):
+            found = find(node, text)
+            output[name] = found.value
+            if found.is_ambiguous:
+                doubts.append(f"{name} may be {' or '.join(found.candidates)}")
         elif isinstance(node, Value) and node.kind == "text":
             output[name] = _lead(text, node.max_chars)
         else:
             raise ConfigError(f"a head alone cannot fill the field {name!r}")
-    reason = violation(output, runtime.form)
+    broken = violation(output, runtime.form)
     return Answer(
-        output=None if reason else output,
-        status="failed" if reason else "ok",
-        reason=reason,
+        output=None if broken else output,
+        status="failed" if broken else "abstained" if doubts else "ok",
+        reason="; ".join(doubts) or broken,
         decisions={path: decision for path, (_, decision) in decided.items()},
         latency_ms=monotonic_ms() - start,
     )
+
+
+def _by_ranker(route: Route, runtime: Runtime, text: str) -> Answer:
+    slot = next(node for _, node in runtime.form.fields if isinstance(node, Choice))
+    budget_ms = runtime.task.latency_budget_ms
+    return rank(runtime.ranker(route.head), slot, text, budget_ms=budget_ms)
 
 
 def _decide(route: Route, runtime: Runtime, text: str) -> dict[str, tuple[Any, Decision]]:
@@ -136,7 +176,7 @@ def _lead(text: str, max_chars: int) -> str:
 
 
 def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
-    engine = runtime.engine(route.model)
+    engine = runtime.engine(route.model, route.adapter)
     start = monotonic_ms()
     messages = build_messages(
         runtime.task.instruction,
@@ -144,6 +184,7 @@ def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
         text,
         shots=[(near.input, near.target) for near in runtime.shots(text, route.num_shots)],
         scratchpad=route.thinking == "scratchpad",
+        bare=route.prompt == "bare",
     )
     switch = _switch(route, engine)
     if route.output == "form":
@@ -253,16 +294,20 @@ def _think(
 def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> str:
     """Return the content hash an answer is cached by: everything that decides it, the llama.cpp
     that runs the model included."""
-    target = example.target if route.output == "oracle" else None
+    parts = (*route.stages, *route.witnesses, route)
+    target = example.target if any(part.output == "oracle" for part in parts) else None
     costs = None
     world = [*identify_world(task), example.setup] if task.world else None
-    if route.decide == "cheapest" and task.error_cost is not None:
+    by_cost = route.output == "cascade" or route.decide == "cheapest"
+    if by_cost and task.error_cost is not None:
         costs = [
             task.error_cost.field,
             task.error_cost.default_usd,
             sorted(task.error_cost.pairs.items()),
         ]
     ran = library_of(route.model)
+    if route.stages:
+        ran = " ".join(library_of(part.model) for part in parts)
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
     return content_hash([route.hash, ran, *asked])
 

@@ -7,16 +7,17 @@ stored answers, so changing a scorer costs no model call. A failed example is a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.core.errors import EngineError, TaskError
 from rung.core.records import Row
-from rung.engines.prices import Price, cost_usd
-from rung.routes.acting import score_calls
-from rung.routes.answer import answer, answer_key
+from rung.engines.prices import Price
+from rung.routes.acting import score_calls, solve
+from rung.routes.answer import answered
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
+from rung.routes.spent import answer_cost_usd, by_person
 from rung.tasks.scorers import Score, score_output
 from rung.tasks.task import Example
 
@@ -78,28 +79,15 @@ def answer_all(
             yield Answered(example=example, sample=sample, answer=found, cached=cached)
 
 
-def answered(
-    route: Route, runtime: Runtime, example: Example, sample: int = 0
-) -> tuple[Answer, bool]:
-    """Return the stored answer, or answer now and store it; the flag says it was stored.
-
-    An outage raises EngineError and stores nothing, so that the next run asks again.
-    """
-    key = answer_key(route, runtime.task, example, sample)
-    stored = runtime.store.get_answer(key)
-    if stored is not None:
-        return Answer.from_json(stored), True
-    found = answer(route, runtime, example)
-    runtime.store.put_answer(key, found.to_json())
-    return found, False
-
-
 def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, sample: int) -> Row:
     """Score an answer against its example; a scorer that raises makes the row's error.
 
     An answer that breaks the schema is unusable: never strict, and it costs what no answer costs.
-    Its soft score still counts the fields it got right, so that a blank page is not undersold.
+    Its soft score still counts the fields it got right, so that a blank page is not undersold. What
+    a person was left to answer counts as right, at the person's price: that is assumed, not measured.
     """
+    if by_person(found):
+        found = replace(found, output=solve(runtime, example).output)
     usable = found.output if runtime.task.world or found.status != "failed" else None
     error = found.reason or None
     try:
@@ -118,7 +106,7 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
         usage=found.usage,
         effort=found.effort,
         latency_ms=found.latency_ms,
-        cost_usd=cost_usd(price, found.usage, found.latency_ms),
+        cost_usd=answer_cost_usd(price, found),
         error=error,
         status=found.status,
         error_cost_usd=score.error_cost_usd,

@@ -23,15 +23,19 @@ def build_messages(
     *,
     shots: Sequence[tuple[str, dict[str, Any]]] = (),
     scratchpad: bool = False,
+    bare: bool = False,
 ) -> tuple[Message, ...]:
     """Return the conversation for one input; `shots` are (input, target) pairs shown before it.
+
+    A `bare` one is the input alone, for a model that was trained on the task: an empty system
+    message keeps templates from putting one of their own.
 
     Every arm is told the same, so that differences between arms come from how the answer is read.
     """
     system = (
         f"{instruction.strip()}\n\nFields:\n{describe_fields(form)}\n\nAnswer with {_shape(form)}"
     )
-    messages = [Message(role="system", content=system)]
+    messages = [Message(role="system", content="" if bare else system)]
     for shown, target in shots:
         messages.append(Message(role="user", content=shown))
         messages.append(Message(role="assistant", content=answer_json(form, target)))

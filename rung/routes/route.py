@@ -13,11 +13,18 @@ from rung.agents.spec import AGENT_VERSION, AgentSpec
 from rung.core.errors import ConfigError
 from rung.core.hashing import content_hash
 
-Output = Literal["constant", "oracle", "blank", "json", "form", "head", "agent"]
+Output = Literal[
+    "constant", "oracle", "blank", "json", "form", "head", "ranker", "agent", "cascade"
+]
 Thought = Literal["off", "native", "scratchpad"]
+Telling = Literal["full", "bare"]
 
 ROUTE_VERSION = 3
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
+_ADDED = {"adapter": "", "prompt": "full", "stages": [], "witnesses": [], "policy": ""}
+"""Fields younger than stored routes, with the value that all of those have."""
+_PARTS = ("stages", "witnesses")
+"""Fields that hold routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +37,25 @@ class Route:
     """The rung that proposed it."""
     output: Output
     """How the answer gets its shape: a constant, the label (or a world's oracle), a blank page, the
-    engine's own JSON mode, a form, a linear head alone, or an agent that works in steps."""
+    engine's own JSON mode, a form, a linear head alone, a ranker of listed options, an agent that
+    works in steps, or a cascade of other routes."""
     model: str = ""
     """Empty for routes that call no model."""
+    adapter: str = ""
+    """Name of the adapter in the artifacts, or the one that a server knows it by."""
     form_hash: str = ""
     instruction_hash: str = ""
     """Hash of the task's instruction, which the prompt carries."""
+    prompt: Telling = "full"
+    """What a model is told: its job and the input, or the input alone, where it was trained on its
+    job (prompt distillation). Agents have `AgentSpec.tools`."""
     thinking: Thought = "off"
     num_shots: int = 0
     """Most similar train examples shown before the input."""
     train_hash: str = ""
     """Content hash of the train split that shots are drawn from."""
     head: str = ""
-    """Artifact of the linear head that fills `head_fields`."""
+    """Artifact of the linear head, or of the ranker, that fills `head_fields`."""
     head_fields: tuple[str, ...] = ()
     decide: Literal["likeliest", "cheapest"] = "likeliest"
     """How a head turns probabilities into a value of the field that errors are priced by: the
@@ -59,6 +72,12 @@ class Route:
     """How the steps of an `agent` are taken."""
     constant: str = ""
     """Canonical JSON of the answer of a constant route."""
+    stages: tuple[Route, ...] = ()
+    """Of a cascade: the routes that are asked in turn, the cheapest first."""
+    witnesses: tuple[Route, ...] = ()
+    """Of a cascade: cheap routes asked beside the first stage; disagreement is a signal."""
+    policy: str = ""
+    """Artifact that says when each stage of a cascade hands on."""
     max_tokens: int = 256
     """Cap on generated tokens per call; a tight cap suffocates a blank page, so it is reported."""
     retries: int = 1
@@ -68,12 +87,19 @@ class Route:
     def hash(self) -> str:
         """SHA-256 of everything that decides the answer."""
         versions = [ROUTE_VERSION, AGENT_VERSION] if self.agent else ROUTE_VERSION
-        return content_hash({**asdict(self), "name": "", "version": versions})
+        parts = {name: [part.hash for part in getattr(self, name)] for name in _PARTS}
+        agent = self.agent.to_json() if self.agent else None
+        decides = {**asdict(self), "name": "", "version": versions, "agent": agent, **parts}
+        for field, plain in _ADDED.items():  # a route without it keeps the hash it always had
+            if decides[field] == plain:
+                del decides[field]
+        return content_hash(decides)
 
     def to_json(self) -> dict[str, Any]:
         """Return the route as plain JSON."""
         agent = self.agent.to_json() if self.agent else None
-        return {**asdict(self), "head_fields": list(self.head_fields), "agent": agent}
+        parts = {name: [part.to_json() for part in getattr(self, name)] for name in _PARTS}
+        return {**asdict(self), "head_fields": list(self.head_fields), "agent": agent, **parts}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Route:
@@ -82,4 +108,6 @@ class Route:
         if unknown := sorted(set(data) - known):
             raise ConfigError(f"a stored route has unknown fields {unknown}", hint="upgrade rung")
         agent = AgentSpec.from_json(data["agent"]) if data.get("agent") else None
-        return cls(**{**data, "head_fields": tuple(data.get("head_fields", ())), "agent": agent})
+        parts = {name: tuple(map(cls.from_json, data.get(name, ()))) for name in _PARTS}
+        head_fields = tuple(data.get("head_fields", ()))
+        return cls(**{**data, "head_fields": head_fields, "agent": agent, **parts})

@@ -10,17 +10,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rung.core.errors import FormError
+from rung.core.errors import ConfigError, FormError
 from rung.core.hashing import content_hash
 from rung.core.records import Effort, Status, Usage
 from rung.engines.base import Engine, Thinking
-from rung.engines.open import library_of
+from rung.engines.bound import BoundEngine
+from rung.engines.open import leaves_machine, library_of
 from rung.forms import Calibration, Decision, Filling, Form, compile_form, content_free_priors
 from rung.routes import calibration
+from rung.routes.escalation.policy import Policy
+from rung.routes.escalation.signals import Signals
 from rung.routes.head import Head
 from rung.routes.prompt import build_messages
+from rung.routes.ranker import Ranker
 from rung.routes.route import ROUTE_VERSION
 from rung.routes.similar import SimilarExamples
+from rung.routes.spent import Spent
 from rung.store import Artifacts, Store
 from rung.tasks.task import Example, Task
 from rung.worlds.open import open_world
@@ -43,6 +48,8 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
+    spent: tuple[Spent, ...] = ()
+    """Of a cascade: what each stage took. Empty where the route's own model did all of it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON for the store."""
@@ -53,7 +60,10 @@ class Answer:
         """Rebuild an answer from the store."""
         decisions = {path: Decision(**value) for path, value in data["decisions"].items()}
         counts = {"usage": Usage(**data["usage"]), "effort": Effort(**data.get("effort", {}))}
-        return cls(**{**data, "decisions": decisions, **counts})
+        spent = tuple(
+            Spent(**{**one, "usage": Usage(**one["usage"])}) for one in data.get("spent", ())
+        )
+        return cls(**{**data, "decisions": decisions, **counts, "spent": spent})
 
 
 class Runtime:
@@ -73,7 +83,10 @@ class Runtime:
         self.store = store
         self._open_engine = open_engine
         self._engines: dict[str, Engine] = {}
+        self._bound: dict[tuple[str, str], BoundEngine] = {}
         self._heads: dict[str, Head] = {}
+        self._rankers: dict[str, Ranker] = {}
+        self._policies: dict[str, tuple[Policy, Signals]] = {}
         self._calibrations: dict[str, dict[str, Calibration]] = {}
         self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
         self._similar: SimilarExamples | None = None
@@ -90,12 +103,21 @@ class Runtime:
         for engine in self._engines.values():
             engine.close()
         self._engines.clear()
+        self._bound.clear()
 
-    def engine(self, model: str) -> Engine:
-        """Return the engine of a model, opening it on first use."""
+    def engine(self, model: str, adapter: str = "") -> Engine:
+        """Return the engine of a model, opened on first use; its adapters share it.
+
+        Raises ConfigError when the task is to stay on this machine and the model is elsewhere.
+        """
+        check_stays(self.task, model)
         if model not in self._engines:
             self._engines[model] = self._open_engine(model)
-        return self._engines[model]
+        if not adapter:
+            return self._engines[model]
+        if (model, adapter) not in self._bound:
+            self._bound[model, adapter] = BoundEngine(self._engines[model], adapter)
+        return self._bound[model, adapter]
 
     @property
     def world(self) -> World:
@@ -109,6 +131,19 @@ class Runtime:
         if digest not in self._heads:
             self._heads[digest] = Head.from_bytes(self.artifacts.get(digest))
         return self._heads[digest]
+
+    def ranker(self, digest: str) -> Ranker:
+        """Return a fitted ranker by its artifact hash."""
+        if digest not in self._rankers:
+            self._rankers[digest] = Ranker.from_bytes(self.artifacts.get(digest))
+        return self._rankers[digest]
+
+    def escalation(self, digest: str) -> tuple[Policy, Signals]:
+        """Return a fitted policy by its artifact hash, and what computes the signals it reads."""
+        if digest not in self._policies:
+            policy = Policy.from_bytes(self.artifacts.get(digest))
+            self._policies[digest] = policy, Signals(self.task, policy.rules.words)
+        return self._policies[digest]
 
     def calibration(self, digest: str) -> dict[str, Calibration]:
         """Return the maps of a fitted calibration by slot path, by its artifact hash."""
@@ -139,6 +174,15 @@ class Runtime:
                 self.store.put_answer(key, stored)
             self._priors[key] = {path: tuple(scores) for path, scores in stored.items()}
         return self._priors[key]
+
+
+def check_stays(task: Task, model: str) -> None:
+    """Raise ConfigError when a task with `local_only` would ask a model that is elsewhere."""
+    if task.local_only and leaves_machine(model):
+        raise ConfigError(
+            f"task {task.name!r} is local_only, and {model} is not on this machine",
+            hint="take a local model, or set local_only = false in its task.toml",
+        )
 
 
 def _form_of(task: Task) -> Form:

@@ -1,4 +1,4 @@
-"""Do stated probabilities mean what they say: ECE, Brier, temperature, affine, semantic entropy.
+"""Do stated probabilities mean what they say: ECE, Brier, AUROC, temperature, semantic entropy.
 
 Works on numbers only; where they come from (option log-probabilities, votes) and which map suits
 them is the forms' and routes' business.
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import minimize, minimize_scalar
+from scipy.stats import rankdata
 
 from rung.stats.clusters import Floats
 
@@ -44,6 +45,20 @@ def brier(p: ArrayLike, correct: ArrayLike) -> float:
     """Return the mean squared distance between probability and outcome (0 or 1)."""
     stated, right = _aligned(p, correct)
     return float(np.square(stated - right).mean())
+
+
+def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
+    """Return the probability that a positive outscores a negative, ties counting half.
+
+    NaN when all are positive or none is. Source: Hanley and McNeil 1982.
+    """
+    ranks = rankdata(np.asarray(scores, np.float64))
+    hit = np.asarray(positive, np.bool_)
+    num_hits, num_misses = int(hit.sum()), int((~hit).sum())
+    if num_hits == 0 or num_misses == 0:
+        return math.nan
+    above = float(ranks[hit].sum()) - num_hits * (num_hits + 1) / 2.0
+    return above / (num_hits * num_misses)
 
 
 def apply_temperature(logprobs: Sequence[float], temperature: float) -> tuple[float, ...]:

@@ -1,10 +1,11 @@
-"""Thresholds that carry a guarantee: selective answering and prediction sets.
+"""Thresholds that carry a guarantee: selective answering, expected loss, prediction sets.
 
 Guarantees hold when future examples are drawn like the calibration examples, independently of one
 another: pass one example per group. They lapse under drift; recalibrate.
 
 Sources: Geifman and El-Yaniv 2017 (selective guaranteed risk) with fixed-sequence testing as in
-Angelopoulos et al. 2021, "Learn then test"; Sadinle, Lei and Wasserman 2019 (LAC sets).
+Angelopoulos et al. 2021, "Learn then test"; Angelopoulos et al. 2022, "Conformal risk control";
+Sadinle, Lei and Wasserman 2019 (LAC sets).
 """
 
 from __future__ import annotations
@@ -69,6 +70,29 @@ def certify_threshold(
             risk_bound=bound,
         )
     return best
+
+
+def conformal_risk_threshold(
+    scores: ArrayLike, losses: ArrayLike, *, max_risk: float, max_loss: float = 1.0
+) -> float | None:
+    """Return the loosest threshold that bounds the expected loss of a request; None: escalate all.
+
+    A request is answered when its score is at least the threshold and then loses its value of
+    `losses` (0 to `max_loss`, the unit of `max_risk`); an escalated one loses nothing here. The
+    guarantee is on the mean over calibration sets, weaker than that of `certify_threshold`, but it
+    takes losses of any size: the result satisfies n / (n + 1) * mean loss + max_loss / (n + 1)
+    <= max_risk.
+    """
+    sure, lost = np.asarray(scores, np.float64), np.asarray(losses, np.float64)
+    if sure.shape != lost.shape or sure.size == 0:
+        raise ValueError(f"{sure.size} scores but {lost.size} losses")
+    if lost.min() < 0.0 or lost.max() > max_loss:
+        raise ValueError(f"losses must lie in 0..{max_loss}")
+    order = np.argsort(-sure, kind="stable")
+    bounds = (np.cumsum(lost[order]) + max_loss) / (sure.size + 1)
+    last_of_ties = np.append(np.diff(sure[order]) != 0.0, True)
+    kept = np.flatnonzero((bounds <= max_risk + 1e-12) & last_of_ties)
+    return float(sure[order[kept[-1]]]) if kept.size else None
 
 
 def lac_threshold(p_right: ArrayLike, *, alpha: float) -> float:

@@ -1,6 +1,6 @@
 """Content-addressed files: the name of an artifact is the SHA-256 of its bytes.
 
-Holds linear heads and, later, adapters. Reading checks the hash; nothing is ever unpickled.
+Holds linear heads, calibrations and adapters. Reading checks the hash; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -48,6 +48,20 @@ class Artifacts:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def find(self, start: str) -> str:
+        """Return the one artifact whose name starts so (6 digits or more); raises StoreError."""
+        plain = re.fullmatch(r"[0-9a-f]{6,64}", start) is not None
+        found = sorted(path.name for path in self._folder.glob(f"{start}*")) if plain else []
+        if len(found) == 1:
+            return found[0]
+        many = f"{len(found)} artifacts start" if found else "no artifact starts"
+        raise StoreError(f"{many} with {start!r} in {self._folder}")
+
+    def file(self, digest: str) -> Path:
+        """Return where an artifact lies, for libraries that open files; raises like `get`."""
+        self.get(digest)
+        return self._folder / digest
 
     def get(self, digest: str) -> bytes:
         """Return the bytes of an artifact; raises StoreError when missing or altered."""

@@ -112,3 +112,22 @@ class Store(Connected):
         with self.reading("reading the registry") as connection:
             rows = connection.execute(query.order_by(tables.registry.c.id)).mappings().all()
         return [RegistryEntry(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
+
+    def revision(self) -> tuple[int, ...]:
+        """Return numbers that change with the registry, the modes of tasks and the keys."""
+        numbers = [
+            sa.select(sa.func.coalesce(sa.func.max(tables.registry.c.id), 0)),
+            sa.select(sa.func.coalesce(sa.func.max(tables.modes.c.id), 0)),
+            sa.select(sa.func.count()).select_from(tables.keys),
+            sa.select(sa.func.count()).where(tables.keys.c.revoked != ""),
+        ]
+        query = sa.select(*[number.scalar_subquery() for number in numbers])
+        with self.reading("looking for changes") as connection:
+            return tuple(connection.execute(query).one())
+
+    def promoted_tasks(self) -> list[str]:
+        """Return the tasks of which a route was ever promoted, by name."""
+        column = tables.registry.c
+        query = sa.select(column.task).where(column.action == "promote").distinct()
+        with self.reading("reading the registry") as connection:
+            return sorted(connection.scalars(query))

@@ -57,3 +57,83 @@ facts = sa.Table(
     sa.Column("supersedes", sa.Text, nullable=False),
     sa.UniqueConstraint("task", "owner", "conversation", "turn", "start", "subject", "attribute"),
 )
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("created", sa.String(20), nullable=False, index=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("key_id", sa.String(40), nullable=False),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("wire", sa.String(16), nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("served_by", sa.Text, nullable=False),
+    sa.Column("task", sa.String(64), nullable=False, index=True),
+    sa.Column("mode", sa.String(16), nullable=False),
+    sa.Column("arm", sa.String(16), nullable=False),
+    sa.Column("pair", sa.String(40), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("streamed", sa.Boolean, nullable=False),
+    sa.Column("prompt_tokens", sa.Integer, nullable=False),
+    sa.Column("cached_tokens", sa.Integer, nullable=False),
+    sa.Column("forced_tokens", sa.Integer, nullable=False),
+    sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.Column("estimated", sa.Boolean, nullable=False),
+    sa.Column("cost_usd", sa.Float, nullable=True),
+    sa.Column("latency_ms", sa.Float, nullable=False),
+    sa.Column("upstream_ms", sa.Float, nullable=False),
+    sa.Column("first_ms", sa.Float, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("response", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Index("ix_calls_conversation", "conversation"),
+)
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("created", sa.String(20), nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("call_id", sa.String(40), nullable=False, index=True),
+    sa.Column("accepted", sa.Boolean, nullable=True),
+    sa.Column("reward", sa.Float, nullable=True),
+    sa.Column("correction", sa.Text, nullable=True),
+    sa.Column("comment", sa.Text, nullable=False),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("created", sa.String(20), nullable=False),
+    sa.Column("revoked", sa.String(20), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("budget_usd", sa.Float, nullable=True),
+    sa.Column("requests_per_minute", sa.Integer, nullable=False),
+)
+
+spend = sa.Table(
+    "spend",
+    metadata,
+    sa.Column("key_id", sa.String(40), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("cost_usd", sa.Float, nullable=False),
+    sa.Column("num_calls", sa.Integer, nullable=False),
+)
+
+modes = sa.Table(
+    "modes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("created", sa.String(20), nullable=False),
+    sa.Column("task", sa.String(64), nullable=False, index=True),
+    sa.Column("mode", sa.String(16), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)

@@ -23,12 +23,14 @@ from rung.forms.form import Style
 from rung.tasks.answers import Answers, Kind
 from rung.tasks.fields import as_text
 from rung.tasks.lines import read_lines
+from rung.tasks.replies import slots_of
 from rung.tasks.task import (
     ErrorCost,
     FieldScoring,
     Forbidden,
     GateRules,
     RecallLimit,
+    Replies,
     ScorerName,
     Task,
 )
@@ -47,13 +49,16 @@ class Contract:
     title: str
     instruction: str
     volume_per_day: float
+    latency_budget_ms: float
     reference_price: str
     default_limit: int
     scoring: Mapping[str, FieldScoring]
     error_cost: ErrorCost | None
+    replies: Replies | None
     gate: GateRules
     style: Style
     world: str
+    local_only: bool
 
 
 def check_name(name: str) -> None:
@@ -109,15 +114,18 @@ def parse_contract(
         title=table.text("title", name),
         instruction=table.text("instruction"),
         volume_per_day=table.number("volume_per_day", 1000.0),
+        latency_budget_ms=table.number("latency_budget_ms", 0.0),
         reference_price=table.text("reference_price", "frontier"),
         default_limit=int(table.number("default_limit", 0, whole=True)),
         scoring=_scoring(table.table("scoring"), answers),
         error_cost=_error_cost(table.table("error_cost"), answers)
         if "error_cost" in data
         else None,
+        replies=_replies(table.table("replies"), answers) if "replies" in data else None,
         gate=_gate(table.table("gate"), answers),
         style=_style(table.table("form")),
         world=table.text("world") if "world" in data else "",
+        local_only=table.flag("local_only"),
     )
     table.done()
     own_scorer = own_scorer or bool(contract.world)
@@ -151,8 +159,14 @@ def format_contract(task: Task) -> str:
                 for (true, predicted), cost in task.error_cost.pairs.items()
             ]
         }
+    if task.latency_budget_ms:
+        data["latency_budget_ms"] = task.latency_budget_ms
+    if task.replies is not None:
+        data["replies"] = {"field": task.replies.field, "texts": dict(task.replies.texts)}
     if task.world:
         data["world"] = task.world
+    if task.local_only:
+        data["local_only"] = True
     if task.style != "json":
         data["form"] = {"style": task.style}
     data["gate"] = {"metric": gate.metric, "margin": gate.margin, "alpha": gate.alpha}
@@ -201,6 +215,18 @@ def _error_cost(table: _Table, answers: Answers) -> ErrorCost:
     default_usd = table.number("default_usd", 0.0)
     table.done()
     return ErrorCost(field=field, default_usd=default_usd, pairs=MappingProxyType(pairs))
+
+
+def _replies(table: _Table, answers: Answers) -> Replies:
+    field = table.field("field", answers)
+    given = table.table("texts")
+    texts = {label: given.text(label) for label in given.data}
+    for label, text in texts.items():
+        table.check_label(label, f"texts.{label}", field, answers)
+        for name in slots_of(text):
+            _known_field(name, answers, f"{table.where}: replies.texts.{label}")
+    table.done()
+    return Replies(field=field, texts=MappingProxyType(texts))
 
 
 def _gate(table: _Table, answers: Answers) -> GateRules:
@@ -296,6 +322,13 @@ class _Table:
             raise self._wrong(key, f"{kind} from {low:g}{bound}", value)
         return float(value)
 
+    def flag(self, key: str) -> bool:
+        """Return true or false; false when missing."""
+        value = self._get(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false", value)
+        return value
+
     def table(self, key: str) -> _Table:
         """Return a sub-table, empty when missing."""
         return self._table(self._get(key, {}), self._dotted(key))
@@ -317,7 +350,7 @@ class _Table:
 
     def label(self, key: str, field: str, answers: Answers) -> str:
         """Return a value of `field` as text, or `*`."""
-        return self._known_label(self.text(key), key, field, answers)
+        return self.check_label(self.text(key), key, field, answers)
 
     def labels(self, key: str, field: str, answers: Answers) -> tuple[str, ...]:
         """Return one or more values of `field` as text; a lone value need not be in a list."""
@@ -325,7 +358,7 @@ class _Table:
         values = value if isinstance(value, list) else [value]
         if not values or not all(isinstance(label, str) and label for label in values):
             raise self._wrong(key, "a list of texts", value)
-        return tuple(self._known_label(label, key, field, answers) for label in values)
+        return tuple(self.check_label(label, key, field, answers) for label in values)
 
     def done(self) -> None:
         """Raise TaskError for the first key that was never asked for."""
@@ -336,7 +369,8 @@ class _Table:
                     hint=did_you_mean(key, self._asked),
                 )
 
-    def _known_label(self, label: str, key: str, field: str, answers: Answers) -> str:
+    def check_label(self, label: str, key: str, field: str, answers: Answers) -> str:
+        """Return the label; raises TaskError when it is not a value of `field`."""
         known = [as_text(value) for value in answers.fields[field].get("enum", [])]
         if known and label != "*" and label not in known:
             raise TaskError(

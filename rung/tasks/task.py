@@ -65,6 +65,15 @@ class ErrorCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replies:
+    """Approved texts by the value of `field`; a value without one must go to a person."""
+
+    field: str
+    texts: Mapping[str, str]
+    """With `{name}` for the value of another field of the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallLimit:
     """A hard limit: of the examples whose `field` is `value`, at least `minimum` must be found."""
 
@@ -110,6 +119,7 @@ class Task:
     """JSON Schema (object) of the answer."""
     scoring: Mapping[str, FieldScoring]
     error_cost: ErrorCost | None = None
+    replies: Replies | None = None
     gate: GateRules = dataclasses.field(default_factory=GateRules)
     style: Style = "json"
     """How the form looks as text."""
@@ -117,10 +127,14 @@ class Task:
     """Of a task of several steps: the bundled world it is played in, `world.py`, the task folder's
     own, or `mcp`, its MCP server. Answers are `{"calls": [{"tool", "arguments"}], "answer"}`."""
     volume_per_day: float = 1000.0
+    latency_budget_ms: float = 0.0
+    """When an answer comes too late to be of use; 0 where that is no matter."""
     reference_price: str = "frontier"
     """Row of the price table that the work is billed at today."""
     default_limit: int = 0
     """Most examples a model answers per split when a climb is given no limit; 0 means all."""
+    local_only: bool = False
+    """No input may leave this machine: a model elsewhere is refused before it is asked."""
     path: Path
     train: tuple[Example, ...] = ()
     dev: tuple[Example, ...] = ()

@@ -19,7 +19,8 @@ from rung.core.records import Split
 from rung.tasks.folder import check_free, load_task, save_task, tasks_home
 from rung.tasks.splits import Ties
 from rung.tasks.task import Example, Task
-from rung.worlds import helpdesk, operations, orders, workbench
+from rung.worlds import helpdesk, operations, orders, returns, warehouse, workbench
+from rung.worlds.helpdesk import replies
 
 Splits = dict[Split, list[Example]]
 
@@ -48,10 +49,26 @@ BUNDLED: dict[str, Bundled] = {
         generate=helpdesk.generate,
         contract=helpdesk.task_fields,
     ),
+    "helpdesk-reply": Bundled(
+        about="IT tickets: which approved first response (6), an incident, or a person",
+        generate=replies.generate,
+        contract=replies.task_fields,
+    ),
     "orders": Bundled(
         about="order messages: 9 fields, among them names, numbers, money and dates",
         generate=orders.generate,
         contract=orders.task_fields,
+    ),
+    "returns": Bundled(
+        about="messages about returns: reason (12), order number, price; approved replies",
+        generate=returns.generate,
+        contract=returns.task_fields,
+    ),
+    "warehouse": Bundled(
+        about="picking decisions of an exact optimiser, 30 ms each; shifts to play",
+        generate=warehouse.generate,
+        contract=warehouse.task_fields,
+        ties="group",
     ),
     "operations": Bundled(
         about="office work of several steps: 30 workflows, 38 tools of 16 apps",

@@ -5,9 +5,22 @@ import math
 import numpy as np
 import pytest
 
-from rung.stats.calibration import apply_temperature, brier, ece, fit_temperature, semantic_entropy
+from rung.stats.calibration import (
+    apply_temperature,
+    auroc,
+    brier,
+    ece,
+    fit_temperature,
+    semantic_entropy,
+)
 from rung.stats.decisions import cheapest_answer, escalation_threshold, positive_threshold
-from rung.stats.risk import certify_threshold, lac_threshold, prediction_set
+from rung.stats.risk import (
+    certify_threshold,
+    conformal_risk_threshold,
+    lac_threshold,
+    prediction_set,
+)
+from rung.stats.routers import router_curve
 
 
 def test_positive_threshold_known_answers():
@@ -130,3 +143,36 @@ def test_lac_threshold_by_hand():
     assert lac_threshold(p[:3], alpha=0.2) == 0.0  # four examples would be the fewest
     assert prediction_set([0.7, 0.2, 0.1], 0.2) == (0, 1)
     assert prediction_set([0.4, 0.3, 0.3], 0.5) == ()
+
+
+def test_conformal_risk_control_known_answer():
+    """n = 100, risk .05, loss up to 1: the mean loss may be .0405, so four errors and not five."""
+    scores = np.linspace(1, 0, 100)
+    losses = np.zeros(100)
+    losses[[20, 40, 60, 70]] = 1.0
+    assert conformal_risk_threshold(scores, losses, max_risk=0.05) == 0.0
+    losses[90] = 1.0
+    assert conformal_risk_threshold(scores, losses, max_risk=0.05) == scores[89]
+    assert conformal_risk_threshold(scores[:5], losses[:5], max_risk=0.05) is None
+    assert conformal_risk_threshold(np.ones(100), losses, max_risk=0.05) is None
+    with pytest.raises(ValueError, match="losses must lie"):
+        conformal_risk_threshold(scores, losses * 2, max_risk=0.05)
+
+
+def test_auroc_known_answers():
+    assert auroc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]) == 0.75
+    assert auroc([1, 1, 1], [0, 1, 1]) == 0.5
+    assert math.isnan(auroc([1, 2], [1, 1]))
+
+
+def test_router_curve_known_answers():
+    """A router that knows nothing has an area of .5; one that knows all needs half the calls."""
+    weak, strong = [1, 0, 1, 0], [1, 1, 1, 0]
+    assert router_curve([0, 0, 0, 0], weak, strong).apgr == pytest.approx(0.5)
+    best = router_curve([0, 9, 0, 0], weak, strong)
+    assert best.cpt(0.5) == best.cpt(1.0) == 0.25
+    assert best.apgr == pytest.approx(0.875)
+    worst = router_curve([9, 0, 8, 7], weak, strong)
+    assert (worst.cpt(0.5), worst.apgr) == (1.0, pytest.approx(0.125))
+    with pytest.raises(ValueError, match="not better"):
+        router_curve([1, 2], [1, 1], [1, 0])

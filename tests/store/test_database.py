@@ -129,7 +129,7 @@ def test_a_newer_store_is_refused(store: Store) -> None:
     with sqlite3.connect(database_file()) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(StoreError, match="schema 9999, this rung knows up to 0002"):
+    with pytest.raises(StoreError, match="schema 9999, this rung knows up to 0003"):
         Store()
 
 

@@ -121,7 +121,8 @@ def test_a_store_of_the_first_schema_is_migrated_and_keeps_what_it_has() -> None
     store.put_answer("k", {"a": 1})
     store.close()
     with sqlite3.connect(config.home() / "store.db") as connection:
-        connection.execute("DROP TABLE facts")
+        for later in ("facts", "calls", "feedback", "keys", "spend", "modes"):
+            connection.execute(f"DROP TABLE {later}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     again = Store()

@@ -10,6 +10,8 @@ prefix of train of 700.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 
 from rung.core.records import Split
@@ -25,14 +27,25 @@ from rung.worlds.deal import (
     split_sizes,
 )
 from rung.worlds.helpdesk.categories import CATEGORIES
-from rung.worlds.helpdesk.labels import needs_human, priority
+from rung.worlds.helpdesk.labels import Facts, needs_human, priority
 from rung.worlds.helpdesk.phrases import Family, Slots, load
 from rung.worlds.helpdesk.story import draw_facts, tell
 from rung.worlds.helpdesk.styles import STYLES
 
 _STYLE_SHARES = tuple(style.share for style in STYLES)
-_Told = tuple[Family, str, tuple[str, ...]]
+Told = tuple[Family, str, tuple[str, ...]]
 """A family, the wording to tell it in, and the remarks its category may use in the split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A written ticket and what went into it."""
+
+    family: Family
+    wording: str
+    facts: Facts
+    slots: Slots
+    text: str
 
 
 def generate(
@@ -52,24 +65,36 @@ def generate(
 
 
 def _write_split(split: Split, size: int, start: int, seed: int) -> list[Example]:
-    random = stream(seed, "helpdesk", split, "order")
-    classes: list[tuple[float, list[_Told]]] = []
-    counts = share_out(size, [category.share for category in CATEGORIES])
-    for category, count in zip(CATEGORIES, counts, strict=True):
-        phrases = load().categories[category.id]
-        dealer = stream(seed, "helpdesk", "plan", category.id)
+    told = plan(split, size, {category.id: category.share for category in CATEGORIES}, seed)
+    random = stream(seed, "helpdesk", split, "tickets")
+    return [
+        _example(tell_ticket(one, random), split, f"hd-{start + i:06d}", random)
+        for i, one in enumerate(told)
+    ]
+
+
+def plan(
+    split: Split, size: int, shares: Mapping[str, float], seed: int, *, task: str = "helpdesk"
+) -> list[Told]:
+    """Return what each ticket of a split tells, with these shares of the categories.
+
+    Wordings are dealt to the splits alike for every task made of these phrases.
+    """
+    random = stream(seed, task, split, "order")
+    classes: list[tuple[float, list[Told]]] = []
+    for category, count in zip(shares, share_out(size, list(shares.values())), strict=True):
+        phrases = load().categories[category]
+        dealer = stream(seed, "helpdesk", "plan", category)
         topics = deal_phrases(phrases.topic, split, dealer)
         wordings = deal_wordings(phrases.families, split, dealer)
         offset = random.random()
         told = choose(wordings, count, random)
         classes.append((offset, [(family, wording, topics) for family, wording in told]))
-    random = stream(seed, "helpdesk", split, "tickets")
-    return [
-        _write(told, split, f"hd-{start + i:06d}", random) for i, told in enumerate(mix(classes))
-    ]
+    return mix(classes)
 
 
-def _write(told: _Told, split: Split, id: str, random: Random) -> Example:
+def tell_ticket(told: Told, random: Random) -> Ticket:
+    """Write one ticket."""
     family, wording, topics = told
     facts = draw_facts(family, random)
     slots = Slots(random=random, bank=load())
@@ -84,11 +109,16 @@ def _write(told: _Told, split: Split, id: str, random: Random) -> Example:
         spoken=style.spoken,
     )
     text = style.write(family, facts, sentences, slots)
+    return Ticket(family=family, wording=wording, facts=facts, slots=slots, text=text)
+
+
+def _example(ticket: Ticket, split: Split, id: str, random: Random) -> Example:
+    family = ticket.family
     target = {
         "category": family.category,
-        "priority": priority(facts),
-        "needs_human": needs_human(facts),
-        "summary": slots.fill(random.choice(family.summary)),
+        "priority": priority(ticket.facts),
+        "needs_human": needs_human(ticket.facts),
+        "summary": ticket.slots.fill(random.choice(family.summary)),
     }
     group = f"{family.category}.{family.id}@{split}"
-    return Example(id=id, input=text, target=target, group=group)
+    return Example(id=id, input=ticket.text, target=target, group=group)

@@ -1,0 +1,61 @@
+"""`rung mode NAME [MODE]`: who answers a task in production, and who did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rung.cli.out import AsJson, print_json, say
+
+
+def mode(
+    name: Annotated[str, typer.Argument(help="Task.")],
+    to: Annotated[
+        str, typer.Argument(help="teacher, shadow, cascade, canary or specialist.", metavar="MODE")
+    ] = "",
+    frontier: Annotated[
+        str | None, typer.Option("--frontier", help="Model that stands in, e.g. http:gpt-mini.")
+    ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option("--min-p", help="Cascade: less probable choices are escalated."),
+    ] = None,
+    audit_share: Annotated[
+        float | None,
+        typer.Option("--audit-share", help="Cascade: share that the frontier answers beside."),
+    ] = None,
+    stage: Annotated[
+        int | None, typer.Option("--stage", help="Canary: 0 to 3 for 1, 5, 25 and 100 %.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option("--margin", help="Canary: largest loss of accepted answers.")
+    ] = None,
+    max_failed: Annotated[
+        float | None, typer.Option("--max-failed", help="Canary: most conversations that fail.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the modes a task has had, or change the mode; a running gateway follows."""
+    from rung.flow.mode import mode_history, set_mode
+
+    if to:
+        given = {
+            "frontier": frontier,
+            "min_p": min_p,
+            "audit_share": audit_share,
+            "stage": stage,
+            "margin": margin,
+            "max_failed": max_failed,
+        }
+        set_mode(name, to, given)
+    history = mode_history(name)
+    for entry in history[-1:] if to else history:
+        if as_json:
+            print_json(asdict(entry))
+        else:
+            detail = ", ".join(f"{k} {v}" for k, v in entry.detail.items() if v)
+            print(f"{entry.created}  {entry.mode:<10} {entry.reason}  ({detail})")
+    if not history:
+        say(f"{name} has no mode: its route in service answers. rung mode {name} shadow …")

@@ -1,0 +1,43 @@
+"""`rung serve`: the gateway."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from rung.cli.out import AsJson, print_json, say
+
+
+def serve(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = 8080,
+    host: Annotated[str, typer.Option("--host", help="Elsewhere than here only with keys.")] = (
+        "127.0.0.1"
+    ),
+    admin_port: Annotated[
+        int, typer.Option("--admin-port", min=0, max=65535, help="Metrics and modes, only here.")
+    ] = 8081,
+    drain_s: Annotated[
+        float, typer.Option("--drain", min=0, help="Seconds to let requests end when stopped.")
+    ] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Serve tasks by their promoted routes and pass other models on, capturing every call."""
+    # not through `flow`, which loads every stage: a gateway may only ever pass requests on
+    from rung.gateway.serve import Listen
+    from rung.gateway.serve import serve as run_gateway
+    from rung.gateway.settings import read_settings
+
+    def ready(listening: Any) -> None:
+        if as_json:
+            print_json({"url": listening.url, "admin_url": listening.admin_url})
+        else:
+            print(f"{listening.url}/v1")
+        sys.stdout.flush()
+        say(f"metrics and modes: {listening.admin_url}; stop with Ctrl-C")
+
+    listen = Listen(host=host, port=port, admin_port=admin_port, drain_s=drain_s)
+    run_gateway(read_settings(), listen, ready=ready)

@@ -1,0 +1,130 @@
+"""`rung train NAME`: train an adapter on what is left to learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rung.cli.out import AsJson, DryRun, Seed, print_json, say
+from rung.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from rung.train.loop import Progress
+    from rung.train.plan import TrainPlan
+
+_EVERY_S = 10.0
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="Task.")],
+    method: Annotated[str, typer.Option("--method", help="sft, rft, dpo or grpo.")] = "sft",
+    model: Annotated[str, typer.Option("--model", help="Small model to train.")] = "",
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the examples.")] = 3,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Train examples; 0: all.")] = 0,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.0, help="Stop by this time; 0: after the epochs.")
+    ] = 0.0,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", help="The highest one of the run.")
+    ] = 5e-4,
+    prompt: Annotated[
+        str, typer.Option("--prompt", help="full, or bare: the input without instructions.")
+    ] = "bare",
+    learn: Annotated[
+        str, typer.Option("--learn", help="answer: all of it; values: what a form leaves open.")
+    ] = "answer",
+    parallel: Annotated[
+        bool, typer.Option("--parallel", help="Train for slots filled side by side.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Examples instead of train: a repair batch.")
+    ] = None,
+    start: Annotated[str, typer.Option("--start", help="Adapter to go on from.")] = "",
+    seed: Seed = 0,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an adapter: on train examples, judged on dev, resumed where it was stopped."""
+    from rung.core.errors import ConfigError
+    from rung.engines.catalogue import DEFAULT_MODEL
+    from rung.flow.train import TrainRun
+    from rung.flow.train import train as run
+    from rung.train.plan import TrainOptions
+
+    for given, known in ((prompt, ("full", "bare")), (learn, ("answer", "values"))):
+        if given not in known:
+            raise ConfigError(
+                f"{given!r} is not one of {', '.join(known)}", hint="rung train --help"
+            )
+    options = TrainOptions(
+        method=method,
+        model=model or DEFAULT_MODEL,
+        epochs=epochs,
+        limit=limit,
+        minutes=minutes,
+        learning_rate=learning_rate,
+        prompt="full" if prompt == "full" else "bare",
+        learn="values" if learn == "values" or parallel else "answer",
+        parallel=parallel,
+        data=data,
+        start=start,
+        seed=seed,
+    )
+    quiet = as_json
+    with show_progress(quiet=quiet) as tell:
+        done = run(
+            name,
+            options,
+            dry_run=dry_run,
+            tell=tell,
+            told=lambda plan: None if quiet else _say_plan(plan),
+            watch=_Watch(quiet=quiet),
+        )
+    if as_json:
+        print_json(done.to_json())
+    elif isinstance(done, TrainRun):
+        trained = done.trained
+        print(trained.adapter)
+        say(
+            f"trained in {trained.minutes:.1f} minutes at {done.tokens_per_s:.0f} tokens/s,"
+            f" {_measures(trained.metrics)}; run {done.run_dir}"
+        )
+        say(f"next: rung climb {name} --rungs blank,form,sft")
+
+
+def _say_plan(plan: TrainPlan) -> None:
+    say(
+        f"estimate: {plan.num_examples} examples, {plan.num_texts} texts of"
+        f" {plan.num_tokens} tokens ({plan.num_trained} learnt, {plan.padding:.0%} padding),"
+        f" {plan.num_steps} steps, {plan.minutes:.1f} minutes"
+    )
+    for reason, count in plan.left_out.items():
+        say(f"left out: {count} examples, {reason}")
+
+
+def _measures(metrics: Any) -> str:
+    judged = f", {metrics['dev']:.3f} on dev" if "dev" in metrics else ""
+    return f"loss {metrics['train_loss']:.3f}{judged}"
+
+
+class _Watch:
+    """Says where training stands, now and then."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._said_ms, self._judged = quiet, 0.0, None
+
+    def __call__(self, progress: Progress) -> None:
+        from rung.core.clock import monotonic_ms
+
+        now = monotonic_ms()
+        new = progress.judged != self._judged
+        if self._quiet or not (new or now - self._said_ms > _EVERY_S * 1000.0):
+            return
+        self._said_ms, self._judged = now, progress.judged  # type: ignore[assignment]
+        judged = "" if progress.judged is None else f", dev {progress.judged:.3f}"
+        say(
+            f"step {progress.step} of {progress.num_steps}: loss {progress.loss:.3f}{judged},"
+            f" {progress.seconds_left / 60.0:.1f} minutes left"
+        )

@@ -1,0 +1,118 @@
+"""Read what the gateway captured: calls, traces, and examples to make a task of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rung.core.errors import TraceError
+from rung.store import Store
+from rung.store.calls import Call, CallLog
+from rung.traces import Trace, traces_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which calls; an empty value leaves a field out."""
+
+    task: str = ""
+    tenant: str | None = None
+    conversation: str = ""
+    since: str = ""
+    limit: int = 0
+
+
+def captured(wanted: Filter) -> Iterator[Call]:
+    """Yield calls, oldest first."""
+    with closing(Store()) as store:
+        yield from CallLog(store).read(**asdict(wanted))
+
+
+def find_trace(id_: str) -> dict[str, Any]:
+    """Return a trace by a call's id or a conversation's, with feedback. Raises TraceError."""
+    with closing(Store()) as store:
+        log = CallLog(store)
+        call = log.get(id_)
+        conversation = call.conversation if call else id_
+        tenant = call.tenant if call else None
+        found = traces_of(log.read(conversation=conversation, tenant=tenant))
+        if not found:
+            raise TraceError(
+                f"no call and no conversation is called {id_!r}", hint="rung traces list"
+            )
+        if len(found) > 1:
+            tenants = ", ".join(repr(trace.tenant) for trace in found)
+            raise TraceError(
+                f"several tenants ({tenants}) have a conversation {id_!r}",
+                hint="name one of its calls",
+            )
+        return _shown(log, found[0])
+
+
+def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
+    """Yield chat rows as `rung init` reads them, one an answered call.
+
+    A correction given by feedback takes the place of the answer; a call that was not accepted and
+    not corrected is left out, and so are calls that ran beside another or went wrong.
+    """
+    with closing(Store()) as store:
+        log = CallLog(store)
+        for call in log.read(**asdict(wanted)):
+            if call.status != 200 or call.outcome not in ("ok", "repaired", "escalated"):
+                continue
+            said = log.feedback([call.id], call.tenant).get(call.id, [])
+            corrections = [f.correction for f in said if f.correction is not None]
+            verdicts = [f.accepted for f in said if f.accepted is not None]
+            if call.pair or (verdicts and not verdicts[-1] and not corrections):
+                continue
+            row = _chat_row(call, corrections[-1] if corrections else "")
+            if row is not None:
+                yield row
+
+
+def _shown(log: CallLog, trace: Trace) -> dict[str, Any]:
+    said = log.feedback([call.id for call in trace.calls], trace.tenant)
+    return {
+        "tenant": trace.tenant,
+        "conversation": trace.conversation,
+        "calls": [
+            asdict(call) | {"feedback": [asdict(f) for f in said.get(call.id, [])]}
+            for call in trace.calls
+        ],
+        "tool_events": [asdict(event) for event in trace.tool_events()],
+    }
+
+
+def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
+    try:
+        request, response = json.loads(call.request), json.loads(call.response)
+    except ValueError:
+        return None
+    answer = correction or _answer(response)
+    messages = request.get("messages")
+    if messages is None and isinstance(request.get("input"), str):
+        messages = [{"role": "user", "content": request["input"]}]
+    if not isinstance(messages, list) or not answer:
+        return None
+    last = {"role": "assistant", "content": answer}
+    return {"messages": [*messages, last], "group": call.conversation, "call_id": call.id}
+
+
+def _answer(response: Any) -> str:
+    if not isinstance(response, dict):
+        return ""
+    if isinstance(response.get("output"), dict):
+        return json.dumps(response["output"], ensure_ascii=False)
+    choices = response.get("choices") or [{}]
+    message = choices[0].get("message") or {}
+    if isinstance(message.get("content"), str):
+        return str(message["content"])
+    calls = message.get("tool_calls") or []
+    if len(calls) == 1:
+        return str(calls[0].get("function", {}).get("arguments", ""))
+    blocks = response.get("content")
+    texts = [b.get("text", "") for b in blocks if isinstance(b, dict)] if blocks else []
+    return "".join(texts) if isinstance(blocks, list) else ""

@@ -1,0 +1,130 @@
+"""Make the record of a call: which conversation it belongs to, tokens, cost, redacted texts.
+
+Everything here runs in the writer's thread. Nothing reaches the disk but through `Redactor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from rung.core.clock import now_utc
+from rung.core.hashing import short_hash
+from rung.core.records import Usage
+from rung.engines.prices import Price, cost_usd
+from rung.gateway.sse import merge
+from rung.gateway.wire import Asked, RawUsage, Wire, usage_of
+from rung.store.calls import Call
+from rung.traces.redact import Redactor
+
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What is known of a passed-on call when it ends, bytes as they were."""
+
+    known: dict[str, Any]
+    """Fields of the record; texts, tokens and cost are added here."""
+    wire: Wire
+    asked: Asked
+    request: bytes
+    response: bytes = b""
+    is_events: bool = False
+    usage: Usage | None = None
+    price: Price | None = None
+    told: Callable[[Call], None] = field(default=lambda call: None)
+    """Called with the finished record, before it is written."""
+
+
+def finished(seen: Seen, redactor: Redactor) -> Call:
+    """Return the record as it is to be kept."""
+    response, usage = seen.response, seen.usage
+    if seen.is_events:
+        merged = merge(seen.wire, seen.response)
+        response = msgspec.json.encode(merged)
+        usage = _merged_usage(merged)
+    known = seen.known
+    estimated = usage is None and known["status"] == 200
+    if usage is None:
+        usage = _estimate(seen.request, response) if estimated else Usage()
+    cost = None if seen.price is None else cost_usd(seen.price, usage, known["upstream_ms"])
+    conversation = known.pop("conversation") or conversation_of(seen.asked, known["tenant"])
+    error = known.pop("error")
+    done = Call(
+        **known,
+        created=now_utc(),
+        conversation=redactor.text(conversation),
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        forced_tokens=usage.forced_tokens,
+        output_tokens=usage.output_tokens,
+        estimated=estimated,
+        cost_usd=cost,
+        request=redactor.json(seen.request),
+        response=redactor.json(response),
+        error=redactor.text(error),
+    )
+    seen.told(done)
+    return done
+
+
+class _Turn(msgspec.Struct):
+    role: str = ""
+
+
+def conversation_of(asked: Asked, tenant: str) -> str:
+    """Return what ties the calls of one conversation together.
+
+    The client's `metadata.conversation`, else a hash of the messages up to the first of the user,
+    which every later call of the conversation repeats. Two conversations that begin alike are told
+    apart only by the client.
+    """
+    return named_conversation(asked) or short_hash([tenant, *_opening(asked)])
+
+
+def named_conversation(asked: Asked) -> str:
+    """Return the client's `metadata.conversation`, empty when it names none."""
+    try:
+        value = msgspec.json.decode(asked.metadata) if asked.metadata else None
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    name = value.get("conversation") if isinstance(value, dict) else None
+    return name[:200] if isinstance(name, str) else ""
+
+
+def _opening(asked: Asked) -> list[str]:
+    if not asked.messages:
+        return [_text(asked.prompt), _text(asked.input)]
+    opening = [_text(asked.system)]
+    try:
+        turns = msgspec.json.decode(asked.messages, type=list[msgspec.Raw])
+        for turn in turns:
+            opening.append(_text(turn))
+            if msgspec.json.decode(turn, type=_Turn).role == "user":
+                break
+    except (msgspec.DecodeError, RecursionError):
+        opening.append(_text(asked.messages))
+    return opening
+
+
+def _text(raw: msgspec.Raw) -> str:
+    return bytes(raw).decode("utf-8", "replace")
+
+
+def _merged_usage(merged: dict[str, Any]) -> Usage | None:
+    try:
+        raw = msgspec.convert(merged.get("usage"), type=RawUsage | None)
+    except msgspec.ValidationError:
+        return None
+    return usage_of(raw)
+
+
+def _estimate(request: bytes, response: bytes) -> Usage:
+    return Usage(
+        prompt_tokens=len(request) // _CHARS_PER_TOKEN,
+        output_tokens=len(response) // _CHARS_PER_TOKEN,
+    )

@@ -1,0 +1,218 @@
+"""Answers inputs of tasks by routes, away from the event loop.
+
+Routes that run on this machine take turns in one thread, because one engine has one cache and two
+cores are no more than it needs; routes whose model is elsewhere wait in threads of their own. What
+is heavy (forms, heads, engines) is imported when a task is first asked. Engines are shared by the
+tasks that use the same model. Which arm answers is decided in `modes.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rung.core.errors import ConfigError, EngineError, RungError
+from rung.core.records import Usage
+from rung.engines.base import Engine
+from rung.gateway.refusal import Refusal
+from rung.gateway.systemone import INSTRUCTION, Question, answer_of, own_answer, schema_of
+from rung.registry import promoted
+from rung.routes.route import Route
+from rung.store import Store
+
+if TYPE_CHECKING:
+    from rung.routes.asked import Asked
+    from rung.routes.runtime import Runtime
+
+T = TypeVar("T")
+
+_REMOTE_THREADS = 16
+OpenEngine = Callable[[str], Engine]
+
+
+class Outage(Exception):  # noqa: N818 - the caller falls back or refuses
+    """A route that could not answer for reasons that are not the input's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """Answers to typed questions, by their ids."""
+
+    answers: dict[str, dict[str, Any]]
+    usage: Usage
+    served_by: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kit:
+    """A task that has been loaded."""
+
+    runtime: Runtime
+    frontier: dict[str, Route]
+
+
+class Desk:
+    """Loads tasks when they are first asked; `close` ends its threads and engines."""
+
+    def __init__(self, store: Store, *, queue: int, open_engine: OpenEngine | None = None) -> None:
+        self._store = store
+        self._queue = queue
+        self._open = open_engine
+        self._lock = threading.RLock()
+        self._kits: dict[str, _Kit] = {}
+        self._engines: dict[str, Engine] = {}
+        self._serving: dict[str, Route | None] = {}
+        self._here = ThreadPoolExecutor(1, thread_name_prefix="rung-engine")
+        self._elsewhere = ThreadPoolExecutor(_REMOTE_THREADS, thread_name_prefix="rung-remote")
+        self.num_waiting = 0
+
+    def serving(self, task: str) -> Route | None:
+        """Return the route in service of a task; None when there is none."""
+        if task not in self._serving:
+            found = promoted(self._store, task)
+            self._serving[task] = found.route if found else None
+        return self._serving[task]
+
+    def reload(self) -> None:
+        """Look at the registry anew; tasks stay as they were when they were first asked."""
+        self._serving.clear()
+
+    async def answer(self, task: str, text: str, *, frontier: str = "") -> Asked:
+        """Answer one input by the route in service, or by the frontier model that is named.
+
+        Raises Refusal when there is no such route or the queue is full, Outage when it fails.
+        """
+        route = None if frontier else self.serving(task)
+        if route is None and not frontier:
+            raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
+        model = frontier or (route.model if route else "")
+        return await self._run(model, self._answer, task, route, frontier, text)
+
+    async def decisions(self, task: str, text: str, questions: Mapping[str, Question]) -> Decisions:
+        """Answer questions about a text with the model of a task's route, or, without questions,
+        tell the task's own choices by the route itself.
+
+        Raises Refusal and Outage as `answer` does.
+        """
+        route = self.serving(task)
+        if route is None:
+            raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
+        return await self._run(route.model, self._decide, task, route, text, questions)
+
+    def close(self) -> None:
+        """Let what runs end, then close the engines."""
+        self._here.shutdown(cancel_futures=True)
+        self._elsewhere.shutdown(cancel_futures=True)
+        for engine in self._engines.values():
+            engine.close()
+
+    async def _run(self, model: str, work: Callable[..., T], task: str, *given: Any) -> T:
+        """Run work on a task in the thread for its model. Raises Refusal and Outage."""
+        if self.num_waiting >= self._queue:
+            message = f"{self.num_waiting} inputs wait already"
+            raise Refusal(429, "queue_full", message, retry_after_s=1.0)
+        pool = self._elsewhere if model.startswith("http:") else self._here
+        self.num_waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(pool, work, task, *given)
+        except EngineError as error:
+            raise Outage(str(error)) from None
+        except RungError as error:
+            message = f"task {task!r} cannot be served: {error}"
+            raise Refusal(503, "task_unusable", message) from None
+        finally:
+            self.num_waiting -= 1
+
+    def _answer(self, task: str, route: Route | None, frontier: str, text: str) -> Asked:
+        from rung.engines.open import price_of_model
+        from rung.routes.answer import answer
+        from rung.routes.asked import asked
+        from rung.tasks.task import Example
+
+        kit = self._kit(task)
+        chosen = route or self._frontier(kit, frontier)
+        example = Example(id="ask", input=text, target={}, group="ask")
+        found = answer(chosen, kit.runtime, example)
+        price = price_of_model(chosen.model)
+        return asked(chosen, price, found, kit.runtime.task.replies)
+
+    def _decide(
+        self, task: str, route: Route, text: str, questions: Mapping[str, Question]
+    ) -> Decisions:
+        from rung.forms import Filling, compile_form, fill
+        from rung.forms.form import join_path
+        from rung.routes.answer import answer
+        from rung.routes.prompt import build_messages
+        from rung.tasks.task import Example
+
+        runtime = self._kit(task).runtime
+        if not questions:
+            found = answer(route, runtime, Example(id="ask", input=text, target={}, group="ask"))
+            told = found.output if found.status in ("ok", "repaired") else None
+            answers = {
+                path: own_answer(decision, calibrated=bool(route.calibration))
+                for path, decision in (found.decisions if told is not None else {}).items()
+            }
+            return Decisions(answers=answers, usage=found.usage, served_by=route.name)
+        if not route.model:
+            raise ConfigError(f"its route {route.name} has no model to ask")
+        form = compile_form(schema_of(questions))
+        messages = build_messages(INSTRUCTION, form, text)
+        filled = fill(form, runtime.engine(route.model), messages, Filling(parallel=True))
+        answers = {
+            name: answer_of(question, decision, calibrated=False)
+            for name, question in questions.items()
+            if (decision := filled.decisions.get(join_path("", name))) is not None
+        }
+        return Decisions(answers=answers, usage=filled.usage, served_by=route.model)
+
+    def _kit(self, name: str) -> _Kit:
+        with self._lock:
+            if name in self._kits:
+                return self._kits[name]
+            from rung.routes.runtime import Runtime
+            from rung.worlds.catalog import load
+            from rung.worlds.open import SIMULATED
+
+            task = load(name)
+            if task.world in SIMULATED:
+                raise ConfigError("it is played in a simulated world, not in yours")
+            runtime = Runtime(task, open_engine=self._engine, store=self._store)
+            self._kits[name] = _Kit(runtime=runtime, frontier={})
+            return self._kits[name]
+
+    def _engine(self, model: str) -> Engine:
+        with self._lock:
+            if model not in self._engines:
+                from rung.engines.open import open_engine
+
+                self._engines[model] = (self._open or open_engine)(model)
+            return self._engines[model]
+
+    def _frontier(self, kit: _Kit, model: str) -> Route:
+        with self._lock:
+            if model not in kit.frontier:
+                from rung.ladder.baseline import reference_route
+                from rung.ladder.rung import Situation
+
+                runtime = kit.runtime
+                kit.frontier[model] = reference_route(
+                    Situation(
+                        task=runtime.task,
+                        form=runtime.form,
+                        artifacts=runtime.artifacts,
+                        model=model,
+                        capabilities=self._engine(model).capabilities,
+                        answers=_answers_nothing,
+                    )
+                )
+            return kit.frontier[model]
+
+
+def _answers_nothing(*_: Any) -> list[Any]:
+    raise AssertionError("a reference route is proposed without answers")

@@ -1,0 +1,83 @@
+"""Carry canaries on: read the outcomes of the present stage, judge, write the next mode.
+
+Everything it knows is in the store, so a restart goes on where it was. A change is written only
+while the mode it was judged under is still the last one, so two gateways never take two steps.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from rung.gateway.canary import Evidence, Unit, Verdict, judge
+from rung.gateway.modes import Mode, assign
+from rung.store import Store
+from rung.store.calls import CallLog, Feedback, Outcome
+from rung.store.modes import ModeLog
+
+_FAILED = ("failed", "abstained", "error")
+_log = logging.getLogger("rung.gateway")
+
+
+def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
+    """Judge a canary and take the step it has earned; return the verdict."""
+    log = CallLog(store)
+    verdict = judge(
+        Evidence().add(units_of(log, task, mode)),
+        stage=mode.detail.stage,
+        margin=mode.detail.margin,
+        max_failed=mode.detail.max_failed,
+    )
+    detail = msgspec.to_builtins(mode.detail)
+    modes = ModeLog(store)
+    changed = False
+    if verdict.step == "advance":
+        detail["stage"] += 1
+        changed = modes.append(task, "canary", detail, verdict.reason, after=mode.id)
+    elif verdict.step == "rollback":
+        detail = {"frontier": mode.detail.frontier}
+        changed = modes.append(task, "teacher", detail, verdict.reason, after=mode.id)
+    if changed:
+        _log.warning("canary of %s: %s, %s", task, verdict.step, verdict.reason)
+    return verdict
+
+
+def units_of(log: CallLog, task: str, mode: Mode) -> list[Unit]:
+    """Return the conversations that began at the present stage, oldest first."""
+    grouped: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in log.outcomes(task, since=mode.since, mode="canary"):
+        grouped.setdefault((outcome.tenant, outcome.conversation), []).append(outcome)
+    units = []
+    for (tenant, conversation), outcomes in grouped.items():
+        said = log.feedback([outcome.id for outcome in outcomes], tenant)
+        units.append(
+            Unit(
+                arm=assign(mode, task, conversation),
+                failed=any(outcome.outcome in _FAILED for outcome in outcomes),
+                accepted=_accepted(list(said.values())),
+            )
+        )
+    return units
+
+
+def _accepted(said: Sequence[Sequence[Feedback]]) -> float | None:
+    """Return the mean over calls of the last thing said about each; a correction is a rejection."""
+    shares = []
+    for feedback in said:
+        verdicts = [share for one in feedback if (share := _share(one)) is not None]
+        if verdicts:
+            shares.append(verdicts[-1])
+    return sum(shares) / len(shares) if shares else None
+
+
+def _share(feedback: Feedback) -> float | None:
+    if feedback.accepted is not None:
+        return float(feedback.accepted)
+    if feedback.reward is not None:
+        return min(1.0, max(0.0, feedback.reward))
+    if feedback.correction is not None and json.loads(feedback.correction) is not None:
+        return 0.0
+    return None

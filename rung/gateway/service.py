@@ -1,0 +1,201 @@
+"""The parts of a running gateway, started and stopped together.
+
+It holds them and watches the store for changes of other processes (keys, promotions, modes); what
+happens to a request is in `passthrough.py`, `tasks.py` and `feedback.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rung.core.clock import monotonic_ms
+from rung.core.errors import StoreError
+from rung.gateway.access import Door
+from rung.gateway.catalogue import Catalogue
+from rung.gateway.desk import Desk, OpenEngine
+from rung.gateway.metrics import Metrics
+from rung.gateway.modes import UNSET, Mode, read_mode
+from rung.gateway.refusal import Refusal
+from rung.gateway.settings import Settings
+from rung.gateway.writer import BatchWriter
+from rung.store import Store
+from rung.store.calls import Call, CallLog
+from rung.store.keys import KeyLog
+from rung.store.modes import ModeLog
+from rung.traces.redact import Redactor
+
+WATCH_S = 0.5
+JUDGE_S = 1.0
+_RETENTION_S = 3600.0
+_DRAIN_STEP_S = 0.02
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Load:
+    """How much is under way."""
+
+    in_flight: int = 0
+    draining: bool = False
+
+
+class Service:
+    """Everything that lives as long as the server. Raises ConfigError and StoreError when made."""
+
+    def __init__(self, settings: Settings, *, open_engine: OpenEngine | None = None) -> None:
+        self.settings = settings
+        self.store = Store()
+        self.log = CallLog(self.store)
+        self.door = Door(KeyLog(self.store))
+        self.catalogue = Catalogue(settings)
+        self.redactor = Redactor(settings.capture.redact, settings.capture.patterns)
+        self.writer = BatchWriter(self.log.append, durable=settings.capture.mode == "durable")
+        self.desk = Desk(self.store, queue=settings.limits.task_queue, open_engine=open_engine)
+        self.load = Load()
+        self.metrics = Metrics(
+            in_flight=lambda: self.load.in_flight, pending=lambda: self.writer.num_pending
+        )
+        self._mode_log = ModeLog(self.store)
+        self._modes: dict[str, Mode] = {}
+        self._tasks: frozenset[str] = frozenset()
+        self._read_tasks()
+        self._revision = self.store.revision()
+        self._watcher: asyncio.Task[None] | None = None
+        self._judge_after_ms = 0.0
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start writing and watching."""
+        self.writer.start()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def drain(self, within_s: float) -> None:
+        """Let in no new request and wait for those under way."""
+        self.load.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.load.in_flight or self._background:
+                    await asyncio.sleep(_DRAIN_STEP_S)
+
+    async def stop(self) -> None:
+        """Write what is pending and close everything."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        for task in self._background:
+            task.cancel()
+        await asyncio.to_thread(self.writer.close)
+        await asyncio.to_thread(self.desk.close)
+        self.catalogue.close()
+        self.store.close()
+
+    def enter(self) -> None:
+        """Count a request in. Raises Refusal when there are too many, or the server is stopping."""
+        if self.load.draining:
+            raise Refusal(503, "shutting_down", "the gateway is stopping", retry_after_s=1.0)
+        if self.load.in_flight >= self.settings.limits.in_flight:
+            message = f"{self.load.in_flight} requests are under way already"
+            raise Refusal(429, "too_many_requests", message, retry_after_s=1.0)
+        if self.writer.is_full:
+            message = "calls come in faster than they can be kept"
+            raise Refusal(429, "capture_full", message, retry_after_s=1.0)
+        self.load.in_flight += 1
+
+    def leave(self) -> None:
+        """Count a request out."""
+        self.load.in_flight -= 1
+
+    async def keep(self, make: Callable[[], Call]) -> None:
+        """Keep a call as the settings say. Raises Refusal when it must be kept and cannot be."""
+        if self.settings.capture.mode == "off":
+            if self.door.required:
+                make()  # budgets are counted all the same
+            return
+        try:
+            await self.writer.write(make)
+        except StoreError:
+            raise Refusal(503, "capture_failed", "the answer could not be recorded") from None
+
+    def redacted(self, call: Call, request: bytes, response: bytes, error: str) -> Call:
+        """Return a call with its texts, without personal data."""
+        redact = self.redactor
+        return replace(
+            call,
+            conversation=redact.text(call.conversation),
+            request=redact.json(request),
+            response=redact.json(response),
+            error=redact.text(error),
+        )
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what no request waits for; it may fail without anybody noticing but the log."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("an answer beside another one failed: %s", error)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks that can be asked: those with a route in service, or with a mode."""
+        return sorted(self._tasks)
+
+    def knows(self, task: str) -> bool:
+        """Return whether a task can be asked."""
+        return task in self._tasks
+
+    def mode_of(self, task: str) -> Mode:
+        """Return how a task is answered now."""
+        return self._modes.get(task, UNSET)
+
+    def _read_tasks(self) -> None:
+        entries = self._mode_log.current()
+        self._modes = {name: read_mode(entry) for name, entry in entries.items()}
+        self._tasks = frozenset(self.store.promoted_tasks()) | frozenset(entries)
+
+    async def _watch(self) -> None:
+        """See what other processes changed, and forget calls that are too old."""
+        since_s = _RETENTION_S
+        while True:
+            try:
+                revision = await asyncio.to_thread(self.store.revision)
+                if revision != self._revision:
+                    self._revision = revision
+                    await asyncio.to_thread(self.door.reload)
+                    await asyncio.to_thread(self._read_tasks)
+                    self.desk.reload()
+                await asyncio.to_thread(self._carry_on)
+                if since_s >= _RETENTION_S:
+                    since_s = 0.0
+                    await asyncio.to_thread(self._forget)
+            except StoreError as error:
+                _log.error("watching the store: %s", error)
+            await asyncio.sleep(WATCH_S)
+            since_s += WATCH_S
+
+    def _carry_on(self) -> None:
+        """Let every canary take the step it has earned; statistics are loaded for that only."""
+        canaries = [(task, mode) for task, mode in self._modes.items() if mode.name == "canary"]
+        if not canaries or monotonic_ms() < self._judge_after_ms:
+            return
+        from rung.gateway.rollouts import carry_on
+
+        for task, mode in canaries:
+            carry_on(self.store, task, mode)
+        self._judge_after_ms = monotonic_ms() + JUDGE_S * 1000
+
+    def _forget(self) -> None:
+        days = self.settings.capture.keep_days
+        if days:
+            before = datetime.now(UTC) - timedelta(days=days)
+            number = self.log.forget_before(before.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            if number:
+                _log.info("forgot %d calls older than %d days", number, days)

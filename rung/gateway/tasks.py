@@ -1,0 +1,312 @@
+"""Tasks on the wire: `model="task/NAME"` in a chat, or `POST /v1/tasks/NAME`, one or many inputs.
+
+Every input is a call of its own, kept before it is answered. Which arm answers is `modes.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from rung.core.clock import monotonic_ms, now_utc
+from rung.core.hashing import short_hash
+from rung.gateway.access import Visitor, unknown_model
+from rung.gateway.asgi import JSON, Header, Request
+from rung.gateway.capture import named_conversation
+from rung.gateway.desk import Outage
+from rung.gateway.ids import new_call_id
+from rung.gateway.modes import Decided, Said, decide
+from rung.gateway.refusal import Refusal
+from rung.gateway.service import Service
+from rung.gateway.systemone import read_body, text_of
+from rung.gateway.task_chat import complete, input_of, read_chat, stream
+from rung.gateway.wire import Asked as AskedOnWire
+from rung.store.calls import Call
+
+PREFIX = "task/"
+MAX_INPUT_CHARS = 65_536
+_EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """An input on its way to a task."""
+
+    call_id: str
+    visitor: Visitor
+    task: str
+    text: str
+    conversation: str
+    wire: str
+    request: bytes
+    """As it is kept."""
+    began_ms: float
+    streamed: bool = False
+
+
+class Tasks:
+    """Answers inputs of tasks for clients of either address."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def known(self, name: str) -> str:
+        """Return the name of a task that can be asked. Raises Refusal 404."""
+        if not self._service.knows(name):
+            raise unknown_model(PREFIX + name)
+        return name
+
+    async def chat(
+        self, request: Request, visitor: Visitor, asked: AskedOnWire, body: bytes
+    ) -> None:
+        """Answer a chat completion by a task. Raises Refusal."""
+        chat = read_chat(body)
+        text = _checked(input_of(chat))
+        errand = Errand(
+            call_id=request.call_id,
+            visitor=visitor,
+            task=self.known(asked.model.removeprefix(PREFIX)),
+            text=text,
+            conversation=_conversation(request, visitor, named_conversation(asked), text),
+            wire="chat",
+            request=body,
+            began_ms=request.began_ms,
+            streamed=bool(chat.stream),
+        )
+        decided = await self._decide(errand)
+        whole = complete(chat, decided.served.asked, request.call_id)
+        await self._keep(errand, decided, msgspec.json.encode(whole))
+        head = [_EVENTS if chat.stream else JSON, *_told(decided)]
+        if not chat.stream:
+            await request.reply(200, msgspec.json.encode(whole), head)
+            return
+        await request.start(200, head)
+        for event in stream(chat, decided.served.asked, request.call_id):
+            await request.write(event)
+        await request.write(b"", last=True)
+
+    async def typed(self, request: Request, visitor: Visitor, name: str, body: bytes) -> None:
+        """Answer one input with what `rung ask --json` prints, or many with `{"results": […]}`."""
+        asked = _read_typed(body)
+        task = self.known(name)
+        if asked.input is not None:
+            found = await self._one(request, visitor, asked, task, asked.input, request.call_id)
+            await request.reply(200, msgspec.json.encode(found))
+            return
+        inputs = asked.inputs or []
+        limits = self._service.settings.limits
+        if not 0 < len(inputs) <= limits.batch:
+            raise Refusal(400, "invalid_batch", f"{len(inputs)} inputs, not 1 to {limits.batch}")
+        places = asyncio.Semaphore(max(1, limits.task_queue // 4))
+
+        async def row(text: str) -> dict[str, Any]:
+            """Answer one input; a failure is its row and not the end of the others."""
+            async with places:
+                try:
+                    return await self._one(request, visitor, asked, task, text, new_call_id())
+                except Refusal as refusal:
+                    failed = {"output": None, "status": "failed", "reason": refusal.message}
+                    return failed | {"error": refusal.to_json()["error"]}
+
+        rows = await asyncio.gather(*map(row, inputs))
+        await request.reply(200, msgspec.json.encode({"results": rows}))
+
+    async def decisions(self, request: Request, visitor: Visitor, body: bytes) -> None:
+        """Answer typed questions about a state; see `systemone.py`. Raises Refusal."""
+        asked = read_body(body)
+        visitor.enter(asked.model)
+        if not asked.model.startswith(PREFIX):
+            raise unknown_model(asked.model)
+        errand = Errand(
+            call_id=request.call_id,
+            visitor=visitor,
+            task=self.known(asked.model.removeprefix(PREFIX)),
+            text=_checked(text_of(asked.state)),
+            conversation=_conversation(request, visitor, "", text_of(asked.state)),
+            wire="systemone",
+            request=body,
+            began_ms=request.began_ms,
+        )
+        desk, began_ms = self._service.desk, monotonic_ms()
+        try:
+            found = await desk.decisions(errand.task, errand.text, asked.questions)
+        except Outage as outage:
+            raise Refusal(503, "route_unavailable", str(outage)) from None
+        if missing := asked.questions.keys() - found.answers.keys():
+            raise Refusal(502, "no_decision", f"no probabilities for {sorted(missing)}")
+        usage = found.usage
+        prompt = usage.prompt_tokens + usage.cached_tokens + usage.forced_tokens
+        told = {
+            "model": asked.model,
+            "answers": found.answers,
+            "usage": {"input_tokens": prompt, "output_tokens": usage.output_tokens},
+        }
+        wait_ms = monotonic_ms() - began_ms
+        call = replace(
+            _record(errand, "", status=200, outcome="ok"),
+            served_by=found.served_by,
+            upstream_ms=wait_ms,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            forced_tokens=usage.forced_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=None,
+        )
+        await self._write(errand, call, msgspec.json.encode(told), "")
+        self._service.metrics.answered(
+            "systemone", found.served_by, 200, request.elapsed_ms(), wait_ms
+        )
+        await request.reply(200, msgspec.json.encode(told))
+
+    async def _one(
+        self, request: Request, visitor: Visitor, asked: TypedBody, task: str, text: str,
+        call_id: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        errand = Errand(
+            call_id=call_id,
+            visitor=visitor,
+            task=task,
+            text=_checked(text),
+            conversation=_conversation(request, visitor, asked.conversation, text),
+            wire="task",
+            request=msgspec.json.encode({"input": text}),
+            began_ms=request.began_ms,
+        )
+        decided = await self._decide(errand)
+        shown = decided.served.asked.to_json()
+        await self._keep(errand, decided, msgspec.json.encode(shown))
+        return shown | {"call_id": call_id, "arm": decided.served.arm, "mode": decided.mode}
+
+    async def _decide(self, errand: Errand) -> Decided:
+        """Have an arm answer; what no arm could answer is kept too. Raises Refusal."""
+        service, mode = self._service, self._service.mode_of(errand.task)
+        limit_s = service.settings.limits.request_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await decide(
+                    service.desk, mode, errand.task, errand.text, errand.conversation
+                )
+        except TimeoutError:
+            refusal = Refusal(504, "task_timeout", f"no answer within {limit_s:g} s")
+        except Refusal as caught:
+            refusal = caught
+        if refusal.status != 429:
+            call = _record(errand, mode.name, status=refusal.status, outcome="error")
+            await self._write(errand, call, refusal.body(), refusal.message)
+        raise refusal
+
+    async def _keep(self, errand: Errand, decided: Decided, response: bytes) -> None:
+        """Keep the call that is served, then those of the other arms as its pairs."""
+        service, served = self._service, decided.served
+        call = _record(errand, decided.mode, said=served)
+        others = [self._pair(errand, decided.mode, said) for said in decided.others]
+        await asyncio.gather(
+            self._write(errand, call, response, served.asked.reason),
+            *[self._write(errand, pair, body, said.asked.reason)
+              for pair, body, said in others],
+        )  # fmt: skip
+        service.metrics.answered(
+            errand.wire, served.asked.route, 200, call.latency_ms, call.upstream_ms
+        )
+        if decided.beside is not None:
+            service.later(self._beside(errand, decided))
+
+    async def _beside(self, errand: Errand, decided: Decided) -> None:
+        assert decided.beside is not None
+        said = await decided.beside()
+        pair, body, _ = self._pair(errand, decided.mode, said)
+        await self._write(errand, pair, body, said.asked.reason)
+
+    def _pair(self, errand: Errand, mode: str, said: Said) -> tuple[Call, bytes, Said]:
+        call = _record(errand, mode, said=said, id_=new_call_id(), pair=errand.call_id)
+        return call, msgspec.json.encode(said.asked.to_json()), said
+
+    async def _write(self, errand: Errand, call: Call, response: bytes, error: str) -> None:
+        service = self._service
+
+        def make() -> Call:
+            kept = service.redacted(call, errand.request, response, error)
+            errand.visitor.spend(kept.cost_usd)
+            service.metrics.kept(kept)
+            return kept
+
+        await service.keep(make)
+
+
+class TypedBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/tasks/NAME`: one input, or many."""
+
+    input: str | None = None
+    inputs: list[str] | None = None
+    conversation: str = ""
+
+
+def _read_typed(body: bytes) -> TypedBody:
+    try:
+        asked = msgspec.json.decode(body, type=TypedBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "invalid_request", f"the body cannot be read: {error}") from None
+    if (asked.input is None) == (asked.inputs is None):
+        raise Refusal(400, "invalid_request", "give either input (a text) or inputs (a list)")
+    return asked
+
+
+def _checked(text: str) -> str:
+    if not text.strip():
+        raise Refusal(400, "empty_input", "the input is empty")
+    if len(text) > MAX_INPUT_CHARS:
+        message = f"the input has {len(text)} characters, at most {MAX_INPUT_CHARS} fit"
+        raise Refusal(400, "input_too_long", message)
+    return text
+
+
+def _conversation(request: Request, visitor: Visitor, named: str, text: str) -> str:
+    """Return the conversation a client names, else a hash of the input."""
+    found = request.header(b"x-rung-conversation") or named
+    return found[:200] or short_hash([visitor.tenant, text])
+
+
+def _record(
+    errand: Errand, mode: str, *, said: Said | None = None, id_: str = "", pair: str = "",
+    status: int = 200, outcome: str = "",
+) -> Call:  # fmt: skip
+    usage = said.asked.usage if said else None
+    latency_ms = monotonic_ms() - errand.began_ms
+    return Call(
+        id=id_ or errand.call_id,
+        created=now_utc(),
+        tenant=errand.visitor.tenant,
+        key_id=errand.visitor.key_id,
+        conversation=errand.conversation,
+        wire=errand.wire,
+        model=PREFIX + errand.task,
+        served_by=said.asked.route if said else "",
+        task=errand.task,
+        mode=mode,
+        arm=said.arm if said else "",
+        pair=pair,
+        status=status,
+        outcome=outcome or (said.asked.status if said else "error"),
+        streamed=errand.streamed,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        cached_tokens=usage.cached_tokens if usage else 0,
+        forced_tokens=usage.forced_tokens if usage else 0,
+        output_tokens=usage.output_tokens if usage else 0,
+        cost_usd=said.asked.cost_usd if said else 0.0,
+        latency_ms=said.wait_ms if said and pair else latency_ms,
+        upstream_ms=said.wait_ms if said else latency_ms,
+        first_ms=latency_ms,
+    )
+
+
+def _told(decided: Decided) -> list[Header]:
+    """Return what the answer's head says of the route."""
+    asked = decided.served.asked
+    return [
+        (b"x-rung-route", asked.route.encode("latin-1", "replace")),
+        (b"x-rung-status", asked.status.encode()),
+        (b"x-rung-arm", decided.served.arm.encode()),
+    ]

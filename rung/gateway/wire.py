@@ -1,0 +1,128 @@
+"""What the gateway reads of requests and answers on the wire; everything else passes untouched.
+
+OpenAI's chat completions, completions and embeddings, and Anthropic's messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from rung.core.records import Usage
+from rung.gateway.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """One kind of request: where it goes and how the end of its stream looks."""
+
+    name: str
+    path: str
+    """At the endpoint, below its base URL."""
+    end: bytes
+    """Start of the last event of a stream; a stream without it was cut."""
+    answer: str
+    """The field that every answer has."""
+
+
+CHAT = Wire(name="chat", path="/chat/completions", end=b"data: [DONE]", answer="choices")
+COMPLETIONS = Wire(name="completions", path="/completions", end=b"data: [DONE]", answer="choices")
+EMBEDDINGS = Wire(name="embeddings", path="/embeddings", end=b"data: [DONE]", answer="data")
+MESSAGES = Wire(name="messages", path="/messages", end=b"event: message_stop", answer="content")
+
+
+_NOTHING = msgspec.Raw(b"")
+
+
+class Asked(msgspec.Struct):
+    """The fields of a request that decide where it goes."""
+
+    model: str = ""
+    stream: bool | None = None
+    metadata: msgspec.Raw = _NOTHING
+    messages: msgspec.Raw = _NOTHING
+    system: msgspec.Raw = _NOTHING
+    prompt: msgspec.Raw = _NOTHING
+    input: msgspec.Raw = _NOTHING
+
+
+_asked = msgspec.json.Decoder(Asked)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_request(body: bytes) -> Asked:
+    """Decode a request's body. Raises Refusal 400 naming what is wrong with it."""
+    try:
+        asked = _asked.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "invalid_json", f"the body cannot be read: {error}") from None
+    if not asked.model:
+        raise Refusal(400, "missing_model", "the body names no model")
+    return asked
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """Return the body asking for another model; every other value keeps its bytes."""
+    fields: dict[str, Any] = dict(_fields.decode(body))
+    fields["model"] = model
+    return msgspec.json.encode(fields)
+
+
+class PromptDetails(msgspec.Struct):
+    """OpenAI's split of prompt tokens."""
+
+    cached_tokens: int | None = 0
+
+
+class RawUsage(msgspec.Struct):
+    """Token counts of either wire."""
+
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    prompt_tokens_details: PromptDetails | None = None
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+
+
+class Answered(msgspec.Struct):
+    """The fields of an answer that are looked at."""
+
+    choices: list[msgspec.Raw] | None = None
+    data: list[msgspec.Raw] | None = None
+    content: list[msgspec.Raw] | None = None
+    usage: RawUsage | None = None
+
+
+_answered = msgspec.json.Decoder(Answered)
+
+
+def read_answer(wire: Wire, body: bytes) -> Answered | None:
+    """Decode an answer of status 200; None when it is not one of this wire."""
+    try:
+        answered = _answered.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if getattr(answered, wire.answer) is None else answered
+
+
+def usage_of(raw: RawUsage | None) -> Usage | None:
+    """Return the counts in the four kinds; None when the server told none."""
+    if raw is None:
+        return None
+    if raw.input_tokens or raw.cache_read_input_tokens or raw.output_tokens:
+        return Usage(
+            prompt_tokens=(raw.input_tokens or 0) + (raw.cache_creation_input_tokens or 0),
+            cached_tokens=raw.cache_read_input_tokens or 0,
+            output_tokens=raw.output_tokens or 0,
+        )
+    details = raw.prompt_tokens_details
+    cached = (details.cached_tokens or 0) if details else 0
+    return Usage(
+        prompt_tokens=max(0, (raw.prompt_tokens or 0) - cached),
+        cached_tokens=cached,
+        output_tokens=raw.completion_tokens or 0,
+    )

@@ -1,0 +1,118 @@
+"""Write calls to the store in a thread, many in one transaction.
+
+While one transaction is written the next calls gather, so the more there is to do, the more goes
+into each: one wait for the disk serves all that came during the last one. In mode `durable` a
+future tells when a call is safe; in mode `async` nobody waits and up to `ASYNC_GATHER_S` of calls
+plus the transaction under way are lost when the process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from rung.core.errors import StoreError
+from rung.store.calls import Call
+
+MAX_PENDING = 8192
+MAX_BATCH = 512
+ASYNC_GATHER_S = 1.0
+_ATTEMPTS = 3
+_log = logging.getLogger(__name__)
+
+Make = Callable[[], Call]
+"""Makes the record; redaction happens in here, away from the event loop."""
+
+
+class BatchWriter:
+    """Owns the thread. `append` is `CallLog.append`, or a fake of it."""
+
+    def __init__(self, append: Callable[[Sequence[Call]], None], *, durable: bool) -> None:
+        self._append = append
+        self._durable = durable
+        self._pending: deque[tuple[Make, asyncio.Future[None] | None]] = deque()
+        self._came = threading.Event()
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="rung-capture", daemon=True)
+        self.num_lost = 0
+        """Calls that could not be written in mode `async`."""
+
+    def start(self) -> None:
+        """Start the thread; from within the event loop that futures belong to."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    @property
+    def num_pending(self) -> int:
+        """How many calls wait to be written."""
+        return len(self._pending)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many calls wait to be written that no more should be let in."""
+        return len(self._pending) >= MAX_PENDING
+
+    async def write(self, make: Make) -> None:
+        """Hand over a call. In mode `durable` returns when it is on disk, or raises StoreError."""
+        assert self._loop is not None
+        future = self._loop.create_future() if self._durable else None
+        self._pending.append((make, future))
+        if future is None:
+            return
+        self._came.set()
+        await future
+
+    def close(self) -> None:
+        """Write what is pending, then end the thread."""
+        self._stopping = True
+        self._came.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        gather_s = None if self._durable else ASYNC_GATHER_S
+        while True:
+            self._came.wait(gather_s)
+            self._came.clear()
+            while self._pending:
+                self._write_batch()
+            if self._stopping and not self._pending:
+                return
+
+    def _write_batch(self) -> None:
+        number = min(len(self._pending), MAX_BATCH)
+        batch = [self._pending.popleft() for _ in range(number)]
+        error: Exception | None = None
+        try:
+            self._append_again([make() for make, _ in batch])
+        except Exception as caught:  # noqa: BLE001 - the thread must live on, the callers are told
+            error = caught
+            _log.error("keeping %d calls failed: %s", number, caught)
+        futures = [future for _, future in batch if future is not None]
+        if futures and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, futures, error)
+        elif error is not None:
+            self.num_lost += number
+
+    def _append_again(self, calls: Sequence[Call]) -> None:
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._append(calls)
+                return
+            except StoreError:
+                if not left:
+                    raise
+
+
+def _settle(futures: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

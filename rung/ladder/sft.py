@@ -1,0 +1,84 @@
+"""Rung `sft`: the adapter trained last for the task, with and without the form.
+
+Training is never credited for the form: its two arms are proposed together with the same two
+without the adapter, so that each effect is measured apart. Training itself takes minutes and is a
+command of its own (`rung train`); a rung measures nothing and trains nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rung.agents.spec import AgentSpec
+from rung.core.errors import ConfigError
+from rung.ladder import blank, form
+from rung.ladder.agent import blank_route
+from rung.ladder.rung import Rung, Situation
+from rung.routes.route import Route
+from rung.train.trained import Trained, find_trained
+
+MIN_EXAMPLES = 20
+
+
+def propose(situation: Situation) -> tuple[Route, ...]:
+    """Propose base, base + form, SFT and SFT + form; the adapter must be of today's train split."""
+    trained = _trained(situation)
+    if situation.task.world:
+        return _in_world(situation, trained)
+    style = trained.style
+    adapted = {"rung": "sft", "adapter": trained.adapter, "prompt": style["prompt"]}
+    free = situation.route(name=trained.method, output="blank", **adapted)
+    parallel = bool(style["parallel"])
+    held = situation.route(
+        name=f"{trained.method}+form", output="form", parallel=parallel, **adapted
+    )
+    return (blank.propose(situation)[0], form.propose(situation)[0], free, held)
+
+
+def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
+    """Propose the same four arms of an agent: a blank page or an action form at each step."""
+    tools = "none" if trained.style["prompt"] == "bare" else "cards"
+    agent = AgentSpec(seed=situation.seed)
+    adapted = {"rung": "sft", "output": "agent", "adapter": trained.adapter}
+    told = replace(agent, tools=tools)  # type: ignore[arg-type]
+    page = replace(told, loop="text", guards=False, recovery=False)
+    return (
+        blank_route(situation),
+        situation.route(name="agent", rung="recovery", output="agent", agent=agent),
+        situation.route(name=trained.method, agent=page, **adapted),
+        situation.route(name=f"{trained.method}+form", agent=told, **adapted),
+    )
+
+
+def _trained(situation: Situation) -> Trained:
+    task = situation.task
+    command = f"rung train {task.name} --model {situation.model}"
+    if not situation.capabilities.adapters:
+        raise ConfigError(
+            f"{situation.model} serves no adapters", hint="name a local model: rung models"
+        )
+    if len(task.train) < MIN_EXAMPLES:
+        raise ConfigError(
+            f"task {task.name!r} has {len(task.train)} train examples,"
+            f" training needs {MIN_EXAMPLES}",
+            hint="use them as shots: --rungs form,examples",
+        )
+    trained = find_trained(task.name, situation.model)
+    if trained is None:
+        raise ConfigError(
+            f"no adapter was trained for task {task.name!r} and {situation.model}", hint=command
+        )
+    if trained.train_hash != task.split_hashes["train"]:
+        raise ConfigError(
+            f"adapter {trained.adapter[:12]} was trained on another train split of {task.name!r}",
+            hint=command,
+        )
+    return trained
+
+
+RUNG = Rung(
+    name="sft",
+    about="an adapter trained on train examples, with and without the form, beside the base",
+    propose=propose,
+    min_before_stop=30,
+)

@@ -1,0 +1,65 @@
+"""More train-side examples of a bundled task: its generator run again with train's own words.
+
+Wordings, names and ids are dealt to the splits by the task's seed, so what is made here with that
+seed is of train's share, and `gate/touching.py` checks it. A task of the user's has no generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from rung.core.hashing import short_hash
+from rung.tasks import lock
+from rung.tasks.task import Example, Task
+from rung.worlds import helpdesk, orders
+from rung.worlds.operations.generate import write_example
+from rung.worlds.operations.workflows import KNOWN
+
+NUM_EACH = 12
+"""Variants of each workflow."""
+MANY_TIMES = 4
+"""How many times the size of train a generator of single answers is asked for."""
+_FORMS = (helpdesk, orders)
+
+
+def generates(task: Task) -> bool:
+    """Return whether more examples of a task can be made."""
+    return task.world == "operations" or _form_generator(task) is not None
+
+
+def variants(task: Task, places: Collection[str]) -> list[Example]:
+    """Return examples that train does not have, with ids of their own; none for a user's task.
+
+    `places` are the workflows wanted, for a task with a world; a form's places are its fields, and
+    every new example has all of them.
+    """
+    locked = lock.read_lock(task.path / lock.FILE)
+    seed = locked.seed if locked else 0
+    if task.world == "operations":
+        return list(_of_workflows(places, seed))
+    generator = _form_generator(task)
+    if generator is None:
+        return []
+    made: Sequence[Example] = generator.generate(
+        num_train=MANY_TIMES * len(task.train), num_dev=0, num_holdout=0, seed=seed
+    )["train"]
+    known = {example.input for example in task.train}
+    fresh = {example.input: example for example in made if example.input not in known}
+    return [replace(one, id=f"variant-{short_hash(one.input)}") for one in fresh.values()]
+
+
+def _of_workflows(places: Collection[str], seed: int) -> Iterator[Example]:
+    for flow in KNOWN:
+        for number in range(NUM_EACH if flow.name in places else 0):
+            id_ = f"variant-{flow.name}-{number}"
+            yield write_example(flow, "train", id_, seed, "repair", number)
+
+
+def _form_generator(task: Task):  # type: ignore[no-untyped-def]
+    """Return the module of the bundled task whose contract this one has."""
+    for module in _FORMS:
+        contract = module.task_fields()
+        if (contract["instruction"], contract["schema"]) == (task.instruction, task.schema):
+            return module
+    return None

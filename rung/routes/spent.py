@@ -1,0 +1,52 @@
+"""What an answer cost, whoever took part in it: its own model, or all stages of a cascade.
+
+Tokens and seconds are kept with the answer and priced when they are asked for, so that a changed
+price table needs no new answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rung.core.records import Usage
+from rung.engines.open import price_of_model
+from rung.engines.prices import Price, cost_usd, price_of
+
+if TYPE_CHECKING:
+    from rung.routes.runtime import Answer
+
+PERSON = "person"
+"""In place of a model: somebody answers. Its price row says what an hour costs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one stage took."""
+
+    model: str
+    """Empty where no model was asked; `person` for somebody's working time."""
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: float = 0.0
+
+
+def spent_on(model: str, found: Answer) -> tuple[Spent, ...]:
+    """Return what an answer of this model took; of a cascade what its stages took."""
+    own = Spent(model=model, usage=found.usage, latency_ms=found.latency_ms)
+    return found.spent or (own,)
+
+
+def answer_cost_usd(price: Price, found: Answer) -> float:
+    """Return what an answer cost; `price` is that of its route's model."""
+    if not found.spent:
+        return cost_usd(price, found.usage, found.latency_ms)
+    return sum(cost_usd(_price(one.model), one.usage, one.latency_ms) for one in found.spent)
+
+
+def by_person(found: Answer) -> bool:
+    """Return whether a person was left to give the answer."""
+    return bool(found.spent) and found.spent[-1].model == PERSON
+
+
+def _price(model: str) -> Price:
+    return price_of(PERSON) if model == PERSON else price_of_model(model)

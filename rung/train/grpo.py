@@ -1,0 +1,281 @@
+"""GRPO: reinforce the model's answers that are right more often than its others to the same input.
+
+Group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300), with the loss per token and
+the dynamic sampling of DAPO (Yu et al. 2025, arXiv 2503.14476): groups whose answers are all right
+or all wrong teach nothing, so they are dropped and others drawn in their place. Rewards are 1 or 0,
+by a verifier that passed its audit; trained on are only examples of which a share of answers within
+`BAND` is right, as measured before the first step. Only what the form leaves to the model is its
+policy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from rung.core.errors import TrainError
+from rung.core.files import write_atomic
+from rung.core.hashing import content_hash
+from rung.tasks.task import Example
+from rung.train.attempts import Drawing, draw_all
+from rung.train.audit import audit, demand_audited
+from rung.train.base import trainable
+from rung.train.loop import History, Loss, run_loop
+from rung.train.losses import Advantage, advantages, policy_loss
+from rung.train.reference import Reference, frozen
+from rung.train.rewards import verifier_of
+from rung.train.rft import acceptance
+from rung.train.sampling import Attempt, Sampler, dev_lack, rate_of
+from rung.train.sft import CHECKPOINT, token_logprobs
+from rung.train.texts import Text
+
+if TYPE_CHECKING:
+    from rung.train.methods import Job
+
+REPORT = "grpo.json"
+BAND = (0.1, 0.9)
+MIN_EXAMPLES = 4
+"""Examples within the band, below which there is nothing to reinforce."""
+MAX_DEV = 64
+_TOKENS_AT_ONCE = 8192
+"""Tokens of one pass through the model; the gradients of several are added up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """How answers are drawn and compared."""
+
+    num_probes: int = 8
+    """Answers to each example before the first step, which say how often it is right."""
+    group_size: int = 8
+    """Answers to one example that are compared."""
+    advantage: Advantage = "grpo"
+    clip_low: float = 0.2
+    clip_high: float = 0.28
+    updates: int = 1
+    """Steps taken on the same answers."""
+    beta: float = 0.0
+    """Weight of the divergence from the model as training began; 0: it is not computed."""
+    refills: int = 2
+    """How often groups that teach nothing are replaced by others, in one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighted:
+    """One answer's texts and how much better it is than its group."""
+
+    texts: tuple[Text, ...]
+    advantage: float
+
+
+@dataclass(slots=True)
+class Drawn:
+    """What was drawn in the course of a run."""
+
+    pass_rates: list[float] = field(default_factory=list)
+    """Share of right answers, each time answers were drawn."""
+    num_groups: int = 0
+    num_dropped: int = 0
+    """Groups that taught nothing."""
+
+
+def train(job: Job, reward: Reward = Reward()) -> History:  # noqa: B008  (frozen)
+    """Audit, probe, reinforce; satisfies `Method`.
+
+    Raises TrainError naming a verifier that did not pass its audit, or when too few examples are
+    within the band.
+    """
+    verifier = verifier_of(job.task)
+    audited = audit(verifier, job.task.train, seed=job.settings.seed)
+    demand_audited(audited)
+    with Sampler(job.model, job.base, job.writer, verifier) as sampler:
+        groups = draw_all(sampler, job, Drawing(count=reward.num_probes))
+        examples = in_band(groups)
+        report = {"audit": audited.to_json(), **acceptance(groups), "num_in_band": len(examples)}
+        write_atomic(job.folder / REPORT, json.dumps(report, indent=1) + "\n")
+        _demand_band(groups, examples, job.task.name)
+        rollouts = Rollouts(sampler, job.model, examples, reward)
+        history = run_loop(
+            job.model,
+            examples,
+            rollouts.loss,
+            job.settings,
+            length=lambda example: len(example.input),
+            checkpoint=job.folder / CHECKPOINT,
+            judge=dev_lack(sampler, job.task.dev[:MAX_DEV]),
+            tell=job.tell,
+            identity=content_hash(["grpo", sorted(one.id for one in examples)]),
+        )
+    drawn = rollouts.drawn
+    report |= {
+        "pass_rates": drawn.pass_rates,
+        "num_groups": drawn.num_groups,
+        "num_dropped": drawn.num_dropped,
+    }
+    write_atomic(job.folder / REPORT, json.dumps(report, indent=1) + "\n")
+    return history
+
+
+def in_band(groups: Sequence[Sequence[Attempt]]) -> list[Example]:
+    """Return the examples that are answered rightly neither too rarely nor too often."""
+    low, high = BAND
+    return [group[0].example for group in groups if low <= rate_of(group) <= high]
+
+
+class Rollouts:
+    """Draws answers to a batch of examples and gives their loss."""
+
+    def __init__(
+        self, sampler: Sampler, model: Any, pool: Sequence[Example], reward: Reward
+    ) -> None:
+        self.drawn = Drawn()
+        self._sampler, self._pool, self._reward = sampler, pool, reward
+        self._reference = Reference(model) if reward.beta else None
+        self._answers: list[Weighted] = []
+        self._old: list[torch.Tensor] = []
+        self._left = 0
+
+    def loss(self, model: Any, batch: Sequence[Example]) -> Loss:
+        """Return the loss of answers to the batch, freshly drawn once the last ones are used up.
+
+        Of all passes but the last the gradient is added to the model here.
+        """
+        if not self._left:
+            self._answers = self._draw(batch)
+            self._left = self._reward.updates
+            if self._left > 1:
+                with frozen(model):
+                    chunks = map(_texts, _chunks(self._answers))
+                    self._old = [token_logprobs(model, texts)[0] for texts in chunks]
+        self._left -= 1
+        texts = _texts(self._answers)
+        if not texts:
+            return Loss(value=_nothing(model), num_trained=0, num_tokens=0)
+        return Loss(
+            value=self._value(model),
+            num_trained=sum(text.num_trained for text in texts),
+            num_tokens=sum(len(text.tokens) for text in texts),
+        )
+
+    def _value(self, model: Any) -> torch.Tensor:
+        chunks = _chunks(self._answers)
+        total = sum(text.num_trained for text in _texts(self._answers))
+        value = torch.zeros(())
+        for at, chunk in enumerate(chunks):
+            old = self._old[at] if self._reward.updates > 1 else None
+            share = sum(text.num_trained for text in _texts(chunk)) / total
+            part = self._part(model, chunk, old) * share
+            if at < len(chunks) - 1:
+                part.backward()
+                part = part.detach()
+            value = value.to(part.device) + part
+        return value
+
+    def _part(
+        self, model: Any, chunk: Sequence[Weighted], old: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return the loss of some answers; the first step on answers needs no `old`."""
+        texts, reward = _texts(chunk), self._reward
+        logprobs, rows = token_logprobs(model, texts)
+        each = [one.advantage for one in chunk for _ in one.texts]
+        reference = None
+        if self._reference is not None:
+            with self._reference.in_place():
+                reference = token_logprobs(model, texts)[0]
+        return policy_loss(
+            logprobs,
+            logprobs.detach() if old is None else old,
+            torch.tensor(each, device=rows.device)[rows],
+            clip_low=reward.clip_low,
+            clip_high=reward.clip_high,
+            reference=reference,
+            beta=reward.beta,
+        )
+
+    def _draw(self, batch: Sequence[Example]) -> list[Weighted]:
+        """Return the answers of groups that teach something, as many groups as the batch has."""
+        found: list[list[Weighted]] = []
+        asked, rates = list(batch), list[float]()
+        for _ in range(self._reward.refills + 1):
+            groups = self._sampler.draw(
+                asked, self._reward.group_size, temperature=1.0, seed=_seed()
+            )
+            rates += map(rate_of, groups)
+            taught = [weigh(group, self._sampler.texts, self._reward.advantage) for group in groups]
+            found += [one for one in taught if one]
+            missing = len(batch) - len(found)
+            if missing <= 0:
+                break
+            asked = self._others(missing)
+        self.drawn.pass_rates.append(sum(rates) / len(rates))
+        self.drawn.num_groups += len(rates)
+        self.drawn.num_dropped += len(rates) - len(found)
+        return [answer for group in found for answer in group]
+
+    def _others(self, count: int) -> list[Example]:
+        """Return examples of the pool in random order."""
+        order = torch.randperm(len(self._pool))[:count].tolist()
+        return [self._pool[at] for at in order]
+
+
+def weigh(
+    group: Sequence[Attempt], texts: Callable[[Attempt], tuple[Text, ...]], kind: Advantage
+) -> list[Weighted]:
+    """Return a group's answers with their advantages; none where all are worth the same.
+
+    An answer that cannot be told as a text still counts for what the others are compared with.
+    """
+    rewards = [float(attempt.right) for attempt in group]
+    if len(set(rewards)) < 2:
+        return []
+    told = [
+        (texts(attempt), one) for attempt, one in zip(group, advantages(rewards, kind), strict=True)
+    ]
+    return [Weighted(texts=written, advantage=one) for written, one in told if written]
+
+
+def _seed() -> int:
+    """Return a seed from torch's own state, which a checkpoint holds: a resumed run draws alike."""
+    return int(torch.randint(1 << 62, ()))
+
+
+def _texts(answers: Sequence[Weighted]) -> list[Text]:
+    return [text for answer in answers for text in answer.texts]
+
+
+def _chunks(answers: Sequence[Weighted]) -> list[list[Weighted]]:
+    """Return the answers, in order, in chunks that fit one pass."""
+    chunks: list[list[Weighted]] = []
+    room = 0
+    for answer in answers:
+        size = sum(len(text.tokens) for text in answer.texts)
+        if not chunks or size > room:
+            chunks.append([])
+            room = _TOKENS_AT_ONCE
+        chunks[-1].append(answer)
+        room -= size
+    return chunks
+
+
+def _nothing(model: Any) -> torch.Tensor:
+    """Return a loss of zero whose gradient is zero."""
+    return torch.stack([parameter.sum() for parameter in trainable(model).values()]).sum() * 0.0
+
+
+def _demand_band(
+    groups: Sequence[Sequence[Attempt]], examples: Sequence[Example], name: str
+) -> None:
+    if len(examples) >= MIN_EXAMPLES:
+        return
+    never = sum(rate_of(group) < BAND[0] for group in groups)
+    always = sum(rate_of(group) > BAND[1] for group in groups)
+    raise TrainError(
+        f"of {len(groups)} examples {len(examples)} are answered rightly between {BAND[0]:.0%} and"
+        f" {BAND[1]:.0%} of the time, {never} less often, {always} more often: there is nothing to"
+        " reinforce",
+        hint=f"rung train {name} --method {'sft' if never > always else 'rft'}",
+    )

@@ -1,0 +1,47 @@
+"""Which adapters were trained for a task: a file in each run's folder, read without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rung.core import config
+from rung.store.runs import RunDir, file_name
+
+RECORD = "trained.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """An adapter that was trained for a task, as its run folder records it."""
+
+    adapter: str
+    """Its name among the artifacts."""
+    task: str
+    model: str
+    method: str
+    style: Mapping[str, Any]
+    train_hash: str
+    num_texts: int
+    minutes: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    made: str = ""
+    """UTC time."""
+
+
+def record(run: RunDir, trained: Trained) -> None:
+    """Note in a run's folder what was trained."""
+    run.write_json(RECORD, asdict(trained))
+
+
+def find_trained(task: str, model: str, method: str = "") -> Trained | None:
+    """Return the adapter trained last for a task and model, by a method where one is named."""
+    runs = config.home() / "runs"
+    found = []
+    for path in runs.glob(f"train-{file_name(task)}-*/{RECORD}"):
+        trained = Trained(**json.loads(path.read_text("utf-8")))
+        if (trained.task, trained.model) == (task, model) and method in ("", trained.method):
+            found.append(trained)
+    return max(found, key=lambda trained: trained.made, default=None)

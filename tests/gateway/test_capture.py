@@ -1,0 +1,163 @@
+"""Nothing acknowledged is lost or told twice, and nothing personal reaches the disk."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateways import CHAT, Upstream, gateway, kept, write_endpoints
+from rung.core.config import home
+from rung.core.errors import StoreError
+from rung.gateway.settings import Capture, Settings
+from rung.gateway.writer import BatchWriter
+from rung.store import Store
+from rung.store.calls import Call, CallLog
+
+SERVE = "from rung.cli import main; main()"
+
+
+def start() -> tuple[subprocess.Popen[str], str]:
+    arguments = ["serve", "--port", "0", "--admin-port", "0", "--json"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", SERVE, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    assert running.stdout is not None
+    return running, json.loads(running.stdout.readline())["url"].removeprefix("http://")
+
+
+def hammer(address: str, acknowledged: list[str], enough: threading.Event, number: int) -> None:
+    """Ask until the gateway is gone; every answer that was read to its end is acknowledged."""
+    body = json.dumps({"model": "a", "messages": [{"role": "user", "content": "x"}]})
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        while True:
+            connection.request("POST", "/v1/chat/completions", body)
+            answer = connection.getresponse()
+            if answer.read() == CHAT:
+                acknowledged.append(answer.headers["x-rung-call-id"])
+            if len(acknowledged) >= number:
+                enough.set()
+    except (OSError, http.client.HTTPException):
+        enough.set()
+
+
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(1, id="once"), pytest.param(20, id="20 times", marks=pytest.mark.slow)]
+)
+def test_what_was_acknowledged_survives_kill_9(upstream: Upstream, rounds: int) -> None:
+    write_endpoints(a=upstream.url)
+    acknowledged: list[str] = []
+    for _ in range(rounds):
+        running, address = start()
+        enough = threading.Event()
+        number = len(acknowledged) + 100
+        clients = [
+            threading.Thread(target=hammer, args=(address, acknowledged, enough, number))
+            for _ in range(4)
+        ]
+        for client in clients:
+            client.start()
+        assert enough.wait(30)
+        os.kill(running.pid, signal.SIGKILL)
+        running.communicate()
+        for client in clients:
+            client.join()
+    assert len(acknowledged) >= 100 * rounds
+    ids = [call.id for call in kept()]
+    assert len(set(ids)) == len(ids)
+    assert set(acknowledged) <= set(ids)
+
+
+def test_nothing_personal_reaches_the_disk(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    text = "I am eve@example.com, +49 170 1234567, card 4111 1111 1111 1111, order ORD-123456"
+    answer = CHAT.replace(b'"hi"', json.dumps("hello eve@example.com").encode())
+    upstream.script = lambda e: e.reply(answer)
+    capture = Capture(patterns={"order": r"ORD-\d{6}"})
+    with gateway(Settings(capture=capture)) as running:
+        reply = running.chat("a", text=text, user="eve@example.com")
+    assert reply.body == answer  # the client gets what was said
+    assert json.loads(upstream.exchanges[0].body)["messages"][0]["content"] == text
+    (call,) = kept()
+    said = json.loads(call.request)["messages"][0]["content"]
+    assert said == "I am [mail], [phone], card [card], order [order]"
+    files = b"".join(path.read_bytes() for path in home().rglob("*") if path.is_file())
+    for secret in (b"eve@example", b"1234567", b"4111", b"ORD-1"):
+        assert secret not in files
+
+
+def test_an_answer_that_cannot_be_recorded_is_not_given(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: CallLog, calls: Sequence[Call]) -> None:
+        raise StoreError("the disk is full")
+
+    write_endpoints(a=upstream.url)
+    monkeypatch.setattr(CallLog, "append", fail)
+    with gateway() as running:
+        whole = running.chat("a")
+        stream = running.chat("a", stream=True)
+    assert (whole.status, whole.json()["error"]["code"]) == (503, "capture_failed")
+    assert b"[DONE]" not in stream.body and b"stream_cut" in stream.body
+
+
+@pytest.mark.parametrize("mode", ["async", "off"])
+def test_other_modes_of_capture(upstream: Upstream, mode: str) -> None:
+    write_endpoints(a=upstream.url)
+    with gateway(Settings(capture=Capture(mode=mode))) as running:
+        assert running.chat("a").status == 200
+    assert len(kept()) == (1 if mode == "async" else 0)  # an orderly end writes what is pending
+
+
+def test_one_wait_for_the_disk_serves_many_calls() -> None:
+    import asyncio
+
+    batches: list[int] = []
+    release = threading.Event()
+
+    def append(calls: Sequence[Call]) -> None:
+        batches.append(len(calls))
+        release.wait(5)
+
+    async def work() -> None:
+        writer = BatchWriter(append, durable=True)
+        writer.start()
+        writes = [asyncio.create_task(writer.write(lambda: call("c"))) for _ in range(50)]
+        while not batches and not any(task.done() for task in writes):
+            await asyncio.sleep(0.001)
+        assert not any(task.done() for task in writes)
+        release.set()
+        await asyncio.gather(*writes)
+        await asyncio.to_thread(writer.close)
+
+    asyncio.run(work())
+    assert sum(batches) == 50 and len(batches) <= 2
+
+
+def call(id_: str, **fields: object) -> Call:
+    return Call(id=id_, created="2026-11-26T00:00:00Z", model="m", status=200, **fields)
+
+
+def test_calls_are_written_once_and_charged_once() -> None:
+    store = Store()
+    log = CallLog(store)
+    many = [call(f"c{i:04}", key_id="k", cost_usd=0.5) for i in range(1200)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(log.append, [many[i : i + 100] for i in range(0, 1200, 100)]))
+    assert [c.id for c in log.read()] == [c.id for c in many]
+    assert [c.id for c in log.read(limit=700, after="c0100")][-1] == "c0800"
+    from rung.store.keys import KeyLog
+
+    assert KeyLog(store).spent_usd("2026-11") == {"k": 600.0}
+    assert log.forget_before("2026-11-27") == 1200 and list(log.read()) == []
+    store.close()

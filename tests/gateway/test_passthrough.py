@@ -1,0 +1,172 @@
+"""What passes through stays as it is; whatever the endpoint does, the client is told in time."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from gateways import CHAT, DONE, Exchange, Upstream, chunk, gateway, kept, write_endpoints
+from rung.gateway.settings import Settings, UpstreamRules
+
+ONCE = Settings(upstream=UpstreamRules(retries=0, breaker_failures=99))
+
+
+def test_requests_and_answers_keep_their_bytes(upstream: Upstream, monkeypatch) -> None:
+    write_endpoints(a=upstream.url)
+    body = (
+        b'{"model": "m-a", "big": 12345678901234567890123, "tools": [ {"x":1.50} ],'
+        b' "n": 2,"stop":["\\u00e9"], "messages":[{"role":"user","content":"h\\u00ef"}]}'
+    )
+    upstream.script = lambda e: e.reply(CHAT, 200, "x-request-id: r1", "set-cookie: a=b")
+    with gateway() as running:
+        same = running.post(
+            "/v1/chat/completions", body, authorization="Bearer sk-client", cookie="c=d"
+        )
+        renamed = running.post("/v1/chat/completions", body.replace(b"m-a", b"a"))
+    sent, also = upstream.exchanges
+    assert sent.body == body
+    assert also.body.replace(b'"model":"m-a"', b"") == b"{" + b",".join(
+        (b"", b'"big":12345678901234567890123', b'"tools":[ {"x":1.50} ]', b'"n":2',
+         b'"stop":["\\u00e9"]', b'"messages":[{"role":"user","content":"h\\u00ef"}]}')
+    )  # fmt: skip
+    assert "sk-client" not in sent.head and "cookie" not in sent.head
+    assert same.body == renamed.body == CHAT
+    assert same.headers["x-request-id"] == "r1" and "set-cookie" not in same.headers
+
+
+def test_a_stream_keeps_its_bytes_and_is_captured_whole(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    tool = {"index": 0, "id": "t1", "function": {"name": "f", "arguments": '{"a"'}}
+    rest = {"index": 0, "function": {"arguments": ": 1}"}}
+    tricky = chunk('data: [DONE]\n\nsaid "no" to bob@example.com')
+    usage = {"prompt_tokens": 5, "completion_tokens": 2}
+    pieces = [
+        tricky,
+        _delta(tool_calls=[tool]),
+        _delta(tool_calls=[rest]),
+        chunk(None, "tool_calls"),
+        chunk(None, usage=usage, choices=[]),
+        DONE,
+    ]
+    raw = b"".join(pieces)
+    cuts = [raw[i : i + 37] for i in range(0, len(raw), 37)]
+    upstream.script = lambda e: e.events(*cuts)
+    with gateway() as running:
+        reply = running.chat("a", stream=True)
+    assert reply.body == raw
+    (call,) = kept()
+    answer = json.loads(call.response)
+    message = answer["choices"][0]["message"]
+    assert message["content"] == 'data: [DONE]\n\nsaid "no" to [mail]'
+    assert message["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"a": 1}'}
+    assert (call.prompt_tokens, call.output_tokens, call.estimated) == (5, 2, False)
+
+
+def _delta(**delta: object) -> bytes:
+    return chunk(None).replace(b'"delta": {}', b'"delta": ' + json.dumps(delta).encode())
+
+
+FAULTS = {
+    "never answers": (lambda e: time.sleep(2), 504, "endpoint_timeout"),
+    "hangs up": (lambda e: e.hang_up(), 502, "endpoint_unreachable"),
+    "not HTTP": (lambda e: e.socket.sendall(b"garbage\r\n\r\n"), 502, "endpoint_unreachable"),
+    "not JSON": (lambda e: e.reply(b"<html>"), 502, "bad_endpoint_answer"),
+    "no choices": (lambda e: e.reply(b"{}"), 502, "bad_endpoint_answer"),
+    "redirects": (lambda e: e.reply(b"", 302, "location: http://x/"), 502, "bad_endpoint_answer"),
+    "cut body": (
+        lambda e: (e.socket.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"),
+                   e.hang_up()), 502, "endpoint_unreachable",
+    ),
+    "endless header": (lambda e: e.socket.sendall(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 20000),
+                       502, "endpoint_unreachable"),
+}  # fmt: skip
+
+
+def test_an_endpoint_that_fails_ends_in_time_with_its_status(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    told, ids = {}, []
+    with gateway(ONCE) as running:
+        for fault, (script, _, _) in FAULTS.items():
+            upstream.script = script
+            began = time.monotonic()
+            reply = running.chat("a")
+            assert time.monotonic() - began < 1.0, fault
+            told[fault] = (reply.status, reply.json()["error"]["code"])
+            ids.append(reply.headers["x-rung-call-id"])
+    assert told == {fault: (status, code) for fault, (_, status, code) in FAULTS.items()}
+    calls = kept()
+    assert [call.id for call in calls] == ids
+    assert [call.status for call in calls] == [status for status, _ in told.values()]
+    assert {call.outcome for call in calls} == {"error"}
+
+
+def test_an_endpoints_own_error_comes_through_as_it_is(upstream: Upstream) -> None:
+    body = b'{"error": {"message": "no", "type": "t", "param": null, "code": "c"}}'
+    write_endpoints(a=upstream.url)
+    with gateway(ONCE) as running:
+        for status in (400, 500, 429):
+            upstream.script = lambda e, status=status: e.reply(body, status, "retry-after: 7")
+            reply = running.chat("a")
+            assert (reply.status, reply.body, reply.headers["retry-after"]) == (status, body, "7")
+        again = running.chat("a")  # the endpoint asked to be left alone, and is
+    assert again.status == 429 and again.json()["error"]["code"] == "endpoint_throttled"
+    assert len(upstream.exchanges) == 3 and 1 <= int(again.headers["retry-after"]) <= 7
+
+
+CUTS = {
+    "dies": lambda e: e.events(chunk("he"), end=False),
+    "stops early": lambda e: e.events(chunk("he")),
+    "stalls": lambda e: (
+        e.socket.sendall(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+            b"transfer-encoding: chunked\r\n\r\n" + b"5\r\ndata:\r\n"
+        ),
+        time.sleep(2),
+    ),
+}
+
+
+def test_half_a_stream_is_never_taken_for_a_whole_one(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    with gateway(ONCE) as running:
+        for cut, script in CUTS.items():
+            upstream.script = script
+            body = running.chat("a", stream=True).body
+            last = body.strip().rsplit(b"data: ", 1)[-1]
+            assert json.loads(last)["error"]["code"] == "stream_cut", cut
+            assert b"[DONE]" not in body
+    assert [(call.status, call.outcome) for call in kept()] == [(502, "cut")] * len(CUTS)
+
+
+def test_outages_fall_back_to_the_next_endpoint_and_refusals_do_not(upstream: Upstream) -> None:
+    down = Upstream(lambda e: e.reply(b"{}", 503))
+    write_endpoints({"a": "m", "b": "m"}, a=down.url, b=upstream.url)
+    with gateway() as running:
+        assert running.chat("m").body == CHAT
+        down.script = lambda e: e.reply(b'{"error": {}}', 400)
+        assert running.chat("m").status == 400
+    down.close()
+    assert [call.served_by for call in kept()] == ["http:b", "http:a"]
+
+
+def test_a_failing_endpoint_is_left_alone_and_tried_again(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    rules = UpstreamRules(retries=0, breaker_failures=2, breaker_s=0.3)
+    good, upstream.script = upstream.script, lambda e: e.reply(b"{}", 500)
+    with gateway(Settings(upstream=rules)) as running:
+        assert [running.chat("a").status for _ in range(3)] == [500, 500, 503]
+        assert len(upstream.exchanges) == 2
+        upstream.script = good
+        time.sleep(0.35)
+        assert running.chat("a").status == 200
+
+
+def test_a_connection_that_was_closed_in_between_is_no_outage(upstream: Upstream) -> None:
+    def once(exchange: Exchange) -> None:
+        exchange.reply(CHAT)
+        exchange.hang_up()
+
+    write_endpoints(a=upstream.url)
+    upstream.script = once
+    with gateway(ONCE) as running:
+        assert [running.chat("a").status for _ in range(4)] == [200] * 4

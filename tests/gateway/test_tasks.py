@@ -1,0 +1,230 @@
+"""Tasks on the wire: OpenAI's, the typed one, by the arm that the task's mode says."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rung
+import tickets
+from gateways import Running, Upstream, gateway, kept, write_endpoints
+from rung.core.errors import ConfigError, EngineError
+from rung.engines.base import Request
+from rung.engines.fake import FakeEngine
+from rung.gateway.modes import STAGES, Mode, assign, check_mode
+from rung.registry import promote_route
+from rung.routes.route import Route
+from rung.store import Store
+from rung.store.modes import ModeLog
+
+TEXT = "my parcel and the courier are late"
+
+
+class Models:
+    """Opens a specialist that says `billing` and a frontier that says `shipping`."""
+
+    def __init__(self) -> None:
+        self.specialist_p = 0.9
+        self.down: set[str] = set()
+
+    def open(self, model: str) -> FakeEngine:
+        def say(request: Request) -> str:
+            if model in self.down:
+                raise EngineError(f"{model} is down", retryable=True)
+            label = "shipping" if model.startswith("http:") else "billing"
+            if request.choices:
+                return next((c for c in request.choices if label in c), request.choices[0])
+            return json.dumps({"label": label})
+
+        return FakeEngine(model, script=say, capabilities=tickets.ABILITIES)
+
+
+@pytest.fixture
+def models(tmp_path: Path, upstream: Upstream) -> Models:
+    """Make the task `mail` with a promoted form, and the endpoint `strong`."""
+    rung.init("mail", tickets.write_csv(tmp_path / "mail.csv"), input="text", target="label")
+    write_endpoints(strong=upstream.url)
+    route = Route(name="form", rung="form", output="form", model="fake:weak")
+    store = Store()
+    promote_route(store, "mail", route, {})
+    store.close()
+    return Models()
+
+
+def set_mode(name: str, **detail: Any) -> int:
+    store = Store()
+    ModeLog(store).append("mail", name, {"frontier": "http:strong"} | detail, "test")
+    last = ModeLog(store).current()["mail"].id
+    store.close()
+    return last
+
+
+def ask(running: Running, text: str = TEXT) -> tuple[Any, str, str]:
+    found = running.post("/v1/tasks/mail", {"input": text})
+    assert found.status == 200, found.body
+    row = found.json()
+    return row["output"], row["status"], row["arm"]
+
+
+def test_a_task_answers_chats_and_typed_inputs(models: Models) -> None:
+    with gateway(open_engine=models.open) as running:
+        chat = running.chat("task/mail", text=TEXT)
+        message = chat.json()["choices"][0]["message"]
+        assert json.loads(message["content"]) == {"label": "billing"}
+        assert chat.headers["x-rung-route"] == "form" and chat.headers["x-rung-status"] == "ok"
+
+        offered = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+        called = running.chat("task/mail", text=TEXT, tools=offered).json()["choices"][0]
+        assert called["finish_reason"] == "tool_calls"
+        arguments = called["message"]["tool_calls"][0]["function"]["arguments"]
+        assert json.loads(arguments) == {"label": "billing"}
+
+        streamed = running.chat("task/mail", text=TEXT, stream=True).body
+        assert streamed.endswith(b"data: [DONE]\n\n") and b"billing" in streamed
+
+        one = running.post("/v1/tasks/mail", {"input": TEXT}).json()
+        assert one["output"] == {"label": "billing"} and 0 < one["fields"]["label"]["p"] <= 1
+        many = running.post("/v1/tasks/mail", {"inputs": [TEXT, " ", "late parcel"]}).json()
+        assert [row["status"] for row in many["results"]] == ["ok", "failed", "ok"]
+        assert running.get("/v1/models").json()["data"][0]["id"] == "task/mail"
+    calls = kept()
+    assert len(calls) == 6 and {call.task for call in calls} == {"mail"}
+    assert {call.wire for call in calls} == {"chat", "task"}
+
+
+def test_what_a_task_cannot_honour_is_refused_by_name(models: Models) -> None:
+    with gateway(open_engine=models.open) as running:
+
+        def code(**fields: Any) -> tuple[int, str]:
+            found = running.post("/v1/chat/completions", {"model": "task/mail"} | fields)
+            return found.status, found.json()["error"]["code"]
+
+        user = {"role": "user", "content": TEXT}
+        image = [{"type": "image_url", "image_url": {"url": "x"}}]
+        assert code(messages=[user], logprobs=True) == (400, "unsupported_parameter")
+        assert code(messages=[user], stop=["x"]) == (400, "unsupported_parameter")
+        assert code(messages=[{"role": "user", "content": image}])[0] == 400
+        assert code(messages=[user, user]) == (400, "not_one_input")
+        assert code(messages=[{"role": "user", "content": " "}]) == (400, "empty_input")
+        assert code(messages=[user], n=99) == (400, "invalid_value")
+        assert running.chat("task/none").status == 404
+        assert running.post("/v1/tasks/none", {"input": "x"}).status == 404
+        assert running.post("/v1/tasks/mail", {}).status == 400
+        assert running.post("/v1/tasks/mail", {"inputs": []}).status == 400
+
+
+def test_a_mode_says_who_answers_and_what_is_kept_beside(models: Models) -> None:
+    with gateway(open_engine=models.open) as running:
+
+        def after(name: str, **detail: Any) -> tuple[Any, str, str]:
+            wait_for_mode(running, set_mode(name, **detail))
+            return ask(running)
+
+        assert after("teacher") == ({"label": "shipping"}, "ok", "frontier")
+        assert after("shadow") == ({"label": "shipping"}, "ok", "frontier")
+        assert after("cascade", min_p=0.5) == ({"label": "billing"}, "ok", "specialist")
+        assert after("cascade", min_p=0.95) == ({"label": "shipping"}, "escalated", "frontier")
+        assert after("specialist") == ({"label": "billing"}, "ok", "specialist")
+    calls = [call for call in kept() if not call.pair]
+    pairs = {call.pair: call for call in kept() if call.pair}
+    assert [call.mode for call in calls] == [
+        "teacher",
+        "shadow",
+        "cascade",
+        "cascade",
+        "specialist",
+    ]
+    assert set(pairs) == {calls[1].id, calls[3].id}
+    assert all(call.arm == "specialist" for call in pairs.values())
+
+
+def wait_for_mode(running: Running, id_: int) -> None:
+    deadline = time.monotonic() + 5
+    while running.get(running.admin_url + "/modes").json()["mail"]["id"] < id_:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_outages_fall_back_and_doubts_do_not_ask_again(models: Models) -> None:
+    set_mode("cascade")
+    with gateway(open_engine=models.open) as running:
+        models.down = {"fake:weak"}
+        assert ask(running) == ({"label": "shipping"}, "ok", "frontier")  # not `escalated`
+        models.down = {"http:strong"}
+        assert ask(running) == ({"label": "billing"}, "ok", "specialist")
+        models.down = {"fake:weak", "http:strong"}
+        found = running.post("/v1/tasks/mail", {"input": TEXT})
+        assert (found.status, found.json()["error"]["code"]) == (503, "route_unavailable")
+
+
+def test_typed_questions_are_answered_with_probabilities(models: Models) -> None:
+    questions = {
+        "angry": {"type": "noul", "instructions": "Is the customer angry?"},
+        "about": {"type": "choice", "instructions": "What?", "criteria": {"billing": "", "x": ""}},
+        "how.bad": {"type": "score", "instructions": "How bad?", "criteria": ["ok", "bad", "dire"]},
+    }
+    body = {"model": "task/mail", "state": {"text": TEXT}, "questions": questions}
+    with gateway(open_engine=models.open) as running:
+        found = running.post("/v1/systemone", body)
+        answers = found.json()["answers"]
+        assert list(answers) == list(questions) and found.json()["usage"]["output_tokens"] > 0
+        # the fake gives 0.9 to what it says, else to the first option
+        assert answers["angry"] == {"type": "noul", "noul": pytest.approx(0.9), "calibrated": False}
+        assert answers["about"]["choice"] == "billing"
+        assert answers["about"]["confidence"] == pytest.approx(0.8)
+        assert answers["how.bad"]["score"] == pytest.approx(0.05 + 2 * 0.05)
+        assert answers["how.bad"]["legend"] == {"0": "ok", "1": "bad", "2": "dire"}
+        own = running.post("/v1/systemone", body | {"questions": {}}).json()["answers"]
+        assert own["label"]["choice"] == "billing"
+        assert sum(own["label"]["probabilities"].values()) == pytest.approx(1)
+        for wrong in ({"type": "choice"}, {"type": "score", "criteria": ["a"]}, {"type": "x"}):
+            assert running.post("/v1/systemone", body | {"questions": {"q": wrong}}).status == 400
+        assert running.post("/v1/systemone", body | {"model": "gpt"}).status == 404
+
+
+def test_feedback_is_kept_whenever_it_comes(models: Models) -> None:
+    early = "call_" + "0" * 28
+    with gateway(open_engine=models.open) as running:
+        said = {"call_id": early, "accepted": False, "correction": {"label": "a@b.co"}}
+        assert running.post("/v1/feedback", said).status == 200
+        assert running.post("/v1/feedback", {"call_id": early}).status == 400
+        assert running.post("/v1/feedback", {"call_id": "x", "reward": 1}).status == 400
+    store = Store()
+    from rung.store.calls import CallLog
+
+    (kept_feedback,) = CallLog(store).feedback([early], "")[early]
+    assert (kept_feedback.accepted, kept_feedback.correction) == (False, '{"label":"[mail]"}')
+    assert CallLog(store).feedback([early], "other") == {}
+    store.close()
+
+
+def test_a_conversation_keeps_its_arm_as_the_canary_grows() -> None:
+    def arms(stage: int) -> list[str]:
+        detail = check_mode("canary", {"frontier": "http:x", "stage": stage, "rollout": 7})
+        mode = Mode(id=9, name="canary", detail=detail)
+        return [assign(mode, "mail", f"c{i}") for i in range(4000)]
+
+    before: set[int] = set()
+    for stage, share in enumerate(STAGES):
+        now = {i for i, arm in enumerate(arms(stage)) if arm == "specialist"}
+        assert before <= now
+        assert abs(len(now) / 4000 - share) < 4 * (share * (1 - share) / 4000) ** 0.5 + 1e-9
+        before = now
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("fast", {}),
+        ("shadow", {}),
+        ("canary", {"frontier": "x", "stage": 4}),
+        ("cascade", {"p": 1}),
+    ],
+)
+def test_a_mode_that_makes_no_sense_is_refused(name: str, detail: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        check_mode(name, detail)

@@ -1,0 +1,122 @@
+"""Rung `sft`: always four arms, of an adapter of today's train split and this very model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tickets import write_csv
+
+from rung import init
+from rung.core.errors import ConfigError
+from rung.engines.fake import ALL
+from rung.forms import compile_form
+from rung.ladder import sft
+from rung.ladder.plan import LADDER, select_rungs
+from rung.ladder.rung import Situation
+from rung.store import Artifacts, RunDir
+from rung.tasks.task import Task
+from rung.train.trained import Trained, record
+from rung.worlds.catalog import load
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    init("mail", write_csv(tmp_path / "mail.csv"), input="text", target="label")
+    return load("mail")
+
+
+def situation(task: Task, **given: Any) -> Situation:
+    fields: dict[str, Any] = {
+        "task": task,
+        "form": compile_form(task.schema),
+        "artifacts": Artifacts(),
+        "model": "small",
+        "capabilities": ALL,
+        "answers": lambda route, examples: [],
+    }
+    return Situation(**fields | given)
+
+
+def note(task: Task, **given: Any) -> Trained:
+    fields: dict[str, Any] = {
+        "adapter": "a" * 64,
+        "task": task.name,
+        "model": "small",
+        "method": "sft",
+        "style": {"prompt": "bare", "parallel": False, "learn": "answer"},
+        "train_hash": task.split_hashes["train"],
+        "num_texts": 100,
+        "minutes": 1.0,
+        "made": "2026-01-01T00:00:00Z",
+    }
+    trained = Trained(**fields | given)
+    record(RunDir("train", task.name, {"given": sorted(given)}), trained)
+    return trained
+
+
+def test_four_arms_are_proposed_together(task: Task) -> None:
+    note(task)
+    base, form, free, held = sft.propose(situation(task))
+    assert [route.name for route in (base, form, free, held)] == [
+        "blank",
+        "form",
+        "sft",
+        "sft+form",
+    ]
+    assert [route.output for route in (base, form, free, held)] == ["blank", "form"] * 2
+    assert {base.adapter, form.adapter} == {""}
+    assert {free.adapter, held.adapter} == {"a" * 64}
+    assert {free.prompt, held.prompt} == {"bare"}
+    assert base.prompt == form.prompt == "full"
+    assert len({route.hash for route in (base, form, free, held)}) == 4
+
+
+def test_an_adapter_is_served_as_its_texts_were_written(task: Task) -> None:
+    note(task, style={"prompt": "full", "parallel": True, "learn": "values"}, method="dpo")
+    _, _, free, held = sft.propose(situation(task))
+    assert (free.name, held.name) == ("dpo", "dpo+form")
+    assert held.parallel
+    assert held.prompt == "full"
+
+
+def test_in_a_world_the_arms_are_agents(task: Task) -> None:
+    note(task)
+    world = replace(task, world="operations")
+    arms = sft.propose(situation(world))
+    agents = [route.agent for route in arms]
+    assert [agent.loop for agent in agents if agent] == ["text", "form"] * 2
+    assert [agent.tools for agent in agents if agent] == ["schemas", "cards", "none", "none"]
+    assert [bool(route.adapter) for route in arms] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"model": "other"}, "no adapter was trained"),
+        ({"train_hash": "b" * 64}, "another train split"),
+    ],
+)
+def test_an_adapter_of_something_else_is_refused(
+    task: Task, given: dict[str, Any], message: str
+) -> None:
+    note(task, **given)
+    with pytest.raises(ConfigError, match=message) as error:
+        sft.propose(situation(task))
+    assert error.value.hint == "rung train mail --model small"
+
+
+def test_what_cannot_serve_or_train_is_said(task: Task) -> None:
+    note(task)
+    with pytest.raises(ConfigError, match="serves no adapters"):
+        sft.propose(situation(task, capabilities=replace(ALL, adapters=False)))
+    with pytest.raises(ConfigError, match="has 5 train examples"):
+        sft.propose(situation(replace(task, train=task.train[:5])))
+
+
+def test_it_is_climbed_when_named() -> None:
+    assert sft.RUNG not in LADDER
+    assert select_rungs(["form", "sft"])[-1] is sft.RUNG
+    assert select_rungs(["sft"], in_world=True) == (sft.RUNG,)

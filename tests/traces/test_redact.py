@@ -1,0 +1,76 @@
+"""What redaction finds, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rung.core.errors import ConfigError
+from rung.traces import Redactor
+
+REDACT = Redactor()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("write to a.b+c@mail.example.co.uk.", "write to [mail]."),
+        ("4111-1111-1111-1111 and 378282246310005", "[card] and [card]"),  # test cards of issuers
+        ("4111-1111-1111-1112", "4111-1111-1111-1112"),  # fails the Luhn check
+        ("call +1 (555) 010-9999 or 555-010-9999", "call [phone] or [phone]"),
+        ("0170 1234567, 0049 30 123456", "[phone], [phone]"),
+        ("on 2026-11-26 at 10:30:00 order 20261126 cost 1,234,567.89", None),
+        ("id 123456789012 v1.2.3 10.0.0.1", None),
+        ("user@localhost", None),
+    ],
+)
+def test_known_forms(text: str, expected: str | None) -> None:
+    assert REDACT.text(text) == (text if expected is None else expected)
+
+
+def test_json_is_decoded_before_it_is_looked_at() -> None:
+    escaped = rb'{"a": ["b\u0040c.de"], "x@y.de": 4111111111111111, "n": 1.50, "s": "t"}'
+    assert json.loads(REDACT.json(escaped)) == {
+        "a": ["[mail]"], "[mail]": "[card]", "n": 1.5, "s": "t"
+    }  # fmt: skip
+    assert REDACT.json(b"not json b@c.de") == "not json [mail]"
+    deep = b"[" * 5000 + b'"b@c.de"' + b"]" * 5000
+    assert "b@c.de" not in REDACT.json(deep)
+
+
+LEAVES = st.text(max_size=20) | st.integers() | st.none()
+JSON = st.recursive(
+    LEAVES, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(JSON)
+def test_json_without_anything_personal_stays_the_same_value(value: object) -> None:
+    written = json.dumps(value, ensure_ascii=False)
+    if REDACT.text(written) == written:
+        assert json.loads(REDACT.json(written.encode("utf-8", "replace"))) == json.loads(
+            written.encode("utf-8", "replace")
+        )
+
+
+@settings(max_examples=40)
+@given(
+    st.from_regex(r"[a-z]{1,9}(\.[a-z]{1,5})?@[a-z]{1,9}\.(com|org|de)", fullmatch=True), st.text()
+)
+def test_no_mail_survives_whatever_is_around_it(mail: str, around: str) -> None:
+    for text in (f"{around} {mail} {around}", json.dumps({around: f'"{mail}"'})):
+        assert mail not in REDACT.json(text.encode("utf-8", "replace"))
+
+
+def test_rules_of_ones_own_and_wrong_ones() -> None:
+    own = Redactor((), {"order": r"ORD-\d+"})
+    assert own.json(b'{"a": "ORD-1 b@c.de"}') == '{"a":"[order] b@c.de"}'
+    with pytest.raises(ConfigError, match="did you mean 'mail'"):
+        Redactor(("mial",))
+    with pytest.raises(ConfigError, match="regular expression"):
+        Redactor((), {"x": "("})

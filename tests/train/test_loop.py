@@ -1,0 +1,150 @@
+"""The loop: schedule, early stopping, and resuming as if nothing had happened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="pip install 'rung[train]'")
+pytest.importorskip("safetensors", reason="pip install 'rung[train]'")
+import torch
+
+from rung.core.errors import ConfigError, StoreError, TrainError
+from rung.train.loop import History, Loss, Progress, Settings, run_loop
+
+ITEMS = [(x / 10.0, 3.0 * x / 10.0 - 1.0) for x in range(-12, 12)]
+SETTINGS = Settings(epochs=6, batch_size=4, learning_rate=0.05, patience=0, seed=3)
+
+
+def line() -> Any:
+    """Return a model that learns y = 3 x - 1, with dropout so that the random state matters."""
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.Linear(1, 1))
+
+
+def squared(model: Any, batch: Sequence[tuple[float, float]]) -> Loss:
+    x, y = torch.tensor(batch).T
+    value = ((model(x[:, None])[:, 0] - y) ** 2).mean()
+    return Loss(value=value, num_trained=len(batch), num_tokens=len(batch))
+
+
+def run(model: Any, path: Path, settings: Settings = SETTINGS, **how: Any) -> History:
+    return run_loop(
+        model,
+        ITEMS,
+        how.pop("loss", squared),
+        settings,
+        length=lambda item: 1,
+        checkpoint=path,
+        **how,
+    )
+
+
+def state(model: Any) -> list[float]:
+    return [value.item() for p in model.parameters() for value in p.flatten()]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    whole = line()
+    wanted = run(whole, tmp_path / "whole")
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 17:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(line(), tmp_path / "killed", tell=kill)
+    resumed, steps = line(), list[int]()
+    found = run(resumed, tmp_path / "killed", tell=lambda progress: steps.append(progress.step))
+    assert steps == list(range(18, 37))
+    assert found.losses == wanted.losses
+    assert state(resumed) == state(whole)
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    first, second = line(), line()
+    run(first, tmp_path / "c")
+    history = run(second, tmp_path / "c", tell=lambda progress: pytest.fail("a step was taken"))
+    assert history.finished
+    assert state(second) == state(first)
+
+
+@pytest.mark.parametrize("changed", [{"learning_rate": 0.04}, {"seed": 4}])
+def test_a_checkpoint_of_other_settings_is_ignored(tmp_path: Path, changed: dict[str, Any]) -> None:
+    run(line(), tmp_path / "c")
+    steps: list[int] = []
+    run(
+        line(),
+        tmp_path / "c",
+        replace(SETTINGS, **changed),
+        tell=lambda progress: steps.append(progress.step),
+    )
+    assert steps[0] == 1
+
+
+def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> None:
+    model, seen, judged = line(), list[list[float]](), iter([3.0, 1.0, 2.0, 2.5, 4.0, 5.0])
+
+    def judge() -> float:
+        seen.append(state(model))
+        return next(judged)
+
+    settings = replace(SETTINGS, judgements=6, patience=3)
+    history = run(model, tmp_path / "c", settings, judge=judge)
+    assert [round(value, 1) for _, _, value in history.judgements] == [3.0, 1.0, 2.0, 2.5, 4.0]
+    assert history.best_step == 12
+    assert history.step == 30
+    assert state(model) == seen[1]
+
+
+def test_the_learning_rate_rises_and_falls_to_zero(tmp_path: Path) -> None:
+    """Steps of a constant gradient under Adam are as long as the learning rate."""
+    weight = torch.nn.Linear(1, 1, bias=False)
+
+    def slope(model: Any, batch: Sequence[Any]) -> Loss:
+        return Loss(value=model.weight.sum(), num_trained=1, num_tokens=1)
+
+    places = [weight.weight.item()]
+    settings = replace(SETTINGS, epochs=10, warmup=0.1, learning_rate=0.01)
+    run(
+        weight, tmp_path / "c", settings, loss=slope, tell=lambda p: places.append(state(weight)[0])
+    )
+    lengths = [before - after for before, after in zip(places, places[1:], strict=False)]
+    assert max(lengths) == pytest.approx(0.01, rel=0.02)
+    assert lengths.index(max(lengths)) in (6, 7)
+    assert lengths[0] < 0.001 > lengths[-1]
+    middle = 0.5 * (1 + math.cos(math.pi * (33 / 60 - 0.1) / 0.9))
+    assert lengths[33] == pytest.approx(0.01 * middle, rel=0.02)
+
+
+def test_a_run_ends_by_its_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading of the clock is one second later, so a step takes one; judging counts too."""
+    now = iter(range(0, 10**9, 1000))
+    monkeypatch.setattr("rung.train.loop.monotonic_ms", lambda: float(next(now)))
+    history = run(line(), tmp_path / "c", replace(SETTINGS, minutes=0.2))
+    assert history.step == 12
+    assert history.tokens_per_s == pytest.approx(4.0)
+
+
+def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
+    frozen = line().requires_grad_(False)
+    with pytest.raises(TrainError, match="no parameter"):
+        run(frozen, tmp_path / "a")
+    with pytest.raises(TrainError, match="nothing to train on"):
+        run_loop(line(), [], squared, SETTINGS, length=len, checkpoint=tmp_path / "b")
+
+    def broken(model: Any, batch: Sequence[Any]) -> Loss:
+        return Loss(value=squared(model, batch).value * math.nan, num_trained=1, num_tokens=1)
+
+    with pytest.raises(TrainError, match="loss became nan at step 0"):
+        run(line(), tmp_path / "c", loss=broken)
+    (tmp_path / "d").write_text("no checkpoint", "utf-8")
+    with pytest.raises(StoreError, match="reading checkpoint"):
+        run(line(), tmp_path / "d")
+    with pytest.raises(ConfigError, match="epochs 0"):
+        Settings(epochs=0)
