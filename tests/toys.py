@@ -38,7 +38,7 @@ def write_task(folder: Path) -> Task:
     rows = []
     for i in range(60):
         label = sorted(SIGNS)[i % 3]
-        words = [SIGNS[label], *("".join(random.choices("bcdfghk", k=4)) for _ in range(2))]
+        words = [SIGNS[label], "".join(random.choices("bcdfghk", k=4))]
         random.shuffle(words)
         split = "train" if i < 30 else "dev" if i < 48 else "holdout"
         rows.append(
@@ -54,7 +54,7 @@ def write_task(folder: Path) -> Task:
 def job_of(task: Task, base: Path, folder: Path, **settings: Any) -> Iterator[Job]:
     """Give a job that trains a fresh adapter of the model on the whole task."""
     folder.mkdir(exist_ok=True)
-    with Writer(task, base, Style(prompt="bare")) as writer:
+    with Writer(task, base, Style(prompt="bare", learn="values")) as writer:
         yield Job(
             task=task,
             writer=writer,

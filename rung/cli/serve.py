@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.core.errors import ConfigError
 
 
 def serve(
@@ -23,10 +24,14 @@ def serve(
     drain_s: Annotated[
         float, typer.Option("--drain", min=0, help="Seconds to let requests end when stopped.")
     ] = 30.0,
+    log: Annotated[str, typer.Option("--log", help="error, warning or info (every call).")] = (
+        "warning"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Serve tasks by their promoted routes and pass other models on, capturing every call."""
     # not through `flow`, which loads every stage: a gateway may only ever pass requests on
+    from rung.gateway.logs import LEVELS, log_to_stderr
     from rung.gateway.serve import Listen
     from rung.gateway.serve import serve as run_gateway
     from rung.gateway.settings import read_settings
@@ -39,5 +44,8 @@ def serve(
         sys.stdout.flush()
         say(f"metrics and modes: {listening.admin_url}; stop with Ctrl-C")
 
+    if log not in LEVELS:
+        raise ConfigError(f"--log is {log!r}", hint=f"use one of {', '.join(LEVELS)}")
+    log_to_stderr(log)
     listen = Listen(host=host, port=port, admin_port=admin_port, drain_s=drain_s)
     run_gateway(read_settings(), listen, ready=ready)

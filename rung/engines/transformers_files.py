@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,23 +35,37 @@ _PLAIN_LAYERS = {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}
 
 def load(path: Path, *, dtype: str) -> tuple[Any, Any]:
     """Return the tokenizer and the model, in evaluation mode. Raises EngineError."""
-    folder, source = _source(path)
-    options = {"local_files_only": True, "trust_remote_code": False} | source
-    with _reading(path):
-        config = AutoConfig.from_pretrained(folder, **options)
-    _check_config(path, config)
-    with _reading(path), _named_once():
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
-        )
+    with _parsed_once():
+        model = load_weights(path, dtype=dtype)
+        folder, options = _options(path)
+        with _reading(path):
+            tokenizer = AutoTokenizer.from_pretrained(folder, config=model.config, **options)
     if not tokenizer.is_fast:
         raise EngineError(f"{path} has no tokenizer.json", hint="save the fast tokenizer with it")
+    return tokenizer, model
+
+
+def load_weights(path: Path, *, dtype: str) -> Any:
+    """Return the model alone, in evaluation mode. Raises EngineError."""
+    folder, options = _options(path)
+    with _parsed_once():
+        with _reading(path):
+            config = AutoConfig.from_pretrained(folder, **options)
+        _check_config(path, config)
+        with _reading(path):
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                **options,
+            )
     if wrong := [*found["missing_keys"], *found["mismatched_keys"]]:
         raise EngineError(
             f"{path} lacks weights of its model: {wrong[0]} and {len(wrong) - 1} more"
         )
-    return tokenizer, model.eval()
+    return model.eval()
 
 
 def load_words(path: Path) -> tuple[Any, Any, Any]:
@@ -58,13 +73,18 @@ def load_words(path: Path) -> tuple[Any, Any, Any]:
 
     Raises EngineError.
     """
-    folder, source = _source(path)
-    options = {"local_files_only": True, "trust_remote_code": False} | source
-    with _reading(path):
+    folder, options = _options(path)
+    with _parsed_once(), _reading(path):
         config = AutoConfig.from_pretrained(folder, **options)
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     said = path / "generation_config.json"
     return tokenizer, config, GenerationConfig.from_pretrained(folder) if said.is_file() else None
+
+
+def _options(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the folder to load from, and how."""
+    folder, source = _source(path)
+    return folder, {"local_files_only": True, "trust_remote_code": False} | source
 
 
 def _source(path: Path) -> tuple[Path, dict[str, str]]:
@@ -104,22 +124,25 @@ def _check_config(path: Path, config: Any) -> None:
 
 
 @contextmanager
-def _named_once() -> Iterator[None]:
-    """Make the table of a GGUF file's tensor names once.
+def _parsed_once() -> Iterator[None]:
+    """Parse a GGUF file once, and make the table of its tensor names once.
 
-    transformers makes it anew for every module of the model, which takes minutes of a small one.
+    transformers parses the file for each thing it wants of it, and makes the table for every module
+    of the model; of a model of 135M parameters that takes a minute or two.
     """
-    try:
-        import gguf
-    except ImportError:
+    if find_spec("gguf") is None:
         yield
         return
-    make = gguf.get_tensor_name_map
-    gguf.get_tensor_name_map = lru_cache(maxsize=8)(make)
+    import gguf
+
+    slow = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    for name, made in slow.items():
+        setattr(gguf, name, lru_cache(maxsize=2)(made))
     try:
         yield
     finally:
-        gguf.get_tensor_name_map = make
+        for name, made in slow.items():
+            setattr(gguf, name, made)
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def train(
     from rung.train.write import Writer
 
     demand_packages()
-    learn = method(options.method)
+    learn, settings = method(options.method), _loop_settings(options)
     task = load(task) if isinstance(task, str) else task
     _pull(options.model, tell)
     base = base_path(options.model)
@@ -103,7 +103,7 @@ def train(
             examples=examples,
             texts=texts.texts,
             dev=judged.texts,
-            settings=_loop_settings(options),
+            settings=settings,
             folder=run.path,
             tell=watch,
             drawn=_teller(tell, options.method, "answers"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -212,6 +212,13 @@ class Desk:
                     )
                 )
             return kit.frontier[model]
+
+
+def models_of(route: Route) -> Iterator[str]:
+    """Yield the model of a route, and of those that it hands on to."""
+    yield route.model
+    for part in (*route.stages, *route.witnesses):
+        yield from models_of(part)
 
 
 def _answers_nothing(*_: Any) -> list[Any]:

@@ -198,7 +198,7 @@ class Passage:
 
     def _told(self, call: Call) -> None:
         self.visitor.spend(call.cost_usd)
-        self.service.metrics.kept(call)
+        self.service.told(call)
 
     def _count(self, served_by: str, status: int, wait_ms: float) -> None:
         self.service.metrics.answered(

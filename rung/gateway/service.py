@@ -16,13 +16,16 @@ from typing import Any
 
 from rung.core.clock import monotonic_ms
 from rung.core.errors import StoreError
+from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
 from rung.gateway.catalogue import Catalogue
-from rung.gateway.desk import Desk, OpenEngine
+from rung.gateway.desk import Desk, OpenEngine, models_of
+from rung.gateway.logs import log_call
 from rung.gateway.metrics import Metrics
 from rung.gateway.modes import UNSET, Mode, read_mode
 from rung.gateway.refusal import Refusal
 from rung.gateway.settings import Settings
+from rung.gateway.telemetry import open_exporter
 from rung.gateway.writer import BatchWriter
 from rung.store import Store
 from rung.store.calls import Call, CallLog
@@ -65,8 +68,11 @@ class Service:
         self._modes: dict[str, Mode] = {}
         self._tasks: frozenset[str] = frozenset()
         self._read_tasks()
+        self._check_local()
         self._revision = self.store.revision()
         self._watcher: asyncio.Task[None] | None = None
+        url = settings.telemetry.otlp
+        self._send_span = open_exporter(url) if url else None
         self._judge_after_ms = 0.0
         self._background: set[asyncio.Task[None]] = set()
 
@@ -121,6 +127,13 @@ class Service:
         except StoreError:
             raise Refusal(503, "capture_failed", "the answer could not be recorded") from None
 
+    def told(self, call: Call) -> None:
+        """Count, log and send a finished call; called from the writer's thread."""
+        self.metrics.kept(call)
+        log_call(call)
+        if self._send_span is not None:
+            self._send_span(call)
+
     def redacted(self, call: Call, request: bytes, response: bytes, error: str) -> Call:
         """Return a call with its texts, without personal data."""
         redact = self.redactor
@@ -155,6 +168,20 @@ class Service:
     def mode_of(self, task: str) -> Mode:
         """Return how a task is answered now."""
         return self._modes.get(task, UNSET)
+
+    def _check_local(self) -> None:
+        """Raise ConfigError when a task that is `local_only` would leave this machine.
+
+        Only tasks that name a model elsewhere are loaded for it.
+        """
+        for task in self._tasks:
+            route, mode = self.desk.serving(task), self.mode_of(task)
+            named = [*(models_of(route) if route else ()), mode.detail.frontier]
+            if elsewhere := [model for model in named if leaves_machine(model)]:
+                from rung.routes.runtime import check_stays
+                from rung.worlds.catalog import load
+
+                check_stays(load(task), elsewhere[0])
 
     def _read_tasks(self) -> None:
         entries = self._mode_log.current()

@@ -24,6 +24,9 @@
     breaker_failures = 5        # in a row, before an endpoint is left alone
     breaker_s = 10.0
 
+    [telemetry]
+    otlp = ""                   # an OpenTelemetry collector, e.g. http://localhost:4318/v1/traces
+
 Unknown keys are refused. Endpoints themselves are in `engines.toml`.
 """
 
@@ -78,12 +81,20 @@ class UpstreamRules(_Table, frozen=True, kw_only=True):
     breaker_s: Positive = 10.0
 
 
+class Telemetry(_Table, frozen=True, kw_only=True):
+    """Where spans go."""
+
+    otlp: str = ""
+    """Address of a collector, e.g. `http://localhost:4318/v1/traces`; empty sends nothing."""
+
+
 class Settings(_Table, frozen=True, kw_only=True):
     """Everything `gateway.toml` says."""
 
     capture: Capture = Capture()
     limits: Limits = Limits()
     upstream: UpstreamRules = UpstreamRules()
+    telemetry: Telemetry = Telemetry()
 
 
 def settings_path() -> Path:

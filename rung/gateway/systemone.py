@@ -111,10 +111,9 @@ def _check(name: str, question: Question) -> None:
     most = MAX_OPTIONS if question.type == "choice" else MAX_LEVELS
     if criteria is None or not 2 <= len(criteria) <= most:
         raise _wrong(name, f"a {question.type} needs 2 to {most} criteria")
-    if question.type == "choice" and isinstance(criteria, list):
-        if not all(isinstance(option, str) for option in criteria) or len(set(criteria)) < len(
-            criteria
-        ):
+    if question.type == "choice":
+        options = [option for option in criteria if isinstance(option, str)]
+        if len(set(options)) < len(criteria):
             raise _wrong(name, "options are different texts")
 
 

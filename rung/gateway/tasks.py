@@ -230,7 +230,7 @@ class Tasks:
         def make() -> Call:
             kept = service.redacted(call, errand.request, response, error)
             errand.visitor.spend(kept.cost_usd)
-            service.metrics.kept(kept)
+            service.told(kept)
             return kept
 
         await service.keep(make)

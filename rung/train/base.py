@@ -45,15 +45,15 @@ def load_base(path: Path) -> Any:
     Raises EngineError for what is no model, TrainError for a missing package.
     """
     demand_packages()
-    from rung.engines.transformers_files import load
+    from rung.engines.transformers_files import load_weights
 
     torch.set_num_threads(num_threads())
     if not torch.cuda.is_available():
-        _, model = load(path, dtype="float32")
+        model = load_weights(path, dtype="float32")
     elif path.is_dir() and find_spec("bitsandbytes"):
         model = _load_4bit(path)
     else:
-        model = load(path, dtype="bfloat16")[1].to("cuda")
+        model = load_weights(path, dtype="bfloat16").to("cuda")
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model

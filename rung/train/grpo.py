@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -126,6 +126,27 @@ def in_band(groups: Sequence[Sequence[Attempt]]) -> list[Example]:
     return [group[0].example for group in groups if low <= rate_of(group) <= high]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    """Answers that go through the model in one pass, and what was thought of them when drawn."""
+
+    answers: Sequence[Weighted]
+    old: torch.Tensor | None
+    """Log-probabilities of the tokens; None where the first step on them is the only one."""
+    reference: torch.Tensor | None
+    """The same by the model as training began, where that counts."""
+
+    @property
+    def texts(self) -> list[Text]:
+        """Texts of all answers."""
+        return [text for answer in self.answers for text in answer.texts]
+
+    @property
+    def num_trained(self) -> int:
+        """Tokens that the model decided."""
+        return sum(text.num_trained for text in self.texts)
+
+
 class Rollouts:
     """Draws answers to a batch of examples and gives their loss."""
 
@@ -135,8 +156,7 @@ class Rollouts:
         self.drawn = Drawn()
         self._sampler, self._pool, self._reward = sampler, pool, reward
         self._reference = Reference(model) if reward.beta else None
-        self._answers: list[Weighted] = []
-        self._old: list[torch.Tensor] = []
+        self._chunks: list[_Chunk] = []
         self._left = 0
 
     def loss(self, model: Any, batch: Sequence[Example]) -> Loss:
@@ -145,54 +165,46 @@ class Rollouts:
         Of all passes but the last the gradient is added to the model here.
         """
         if not self._left:
-            self._answers = self._draw(batch)
+            answers = self._draw(batch)
+            self._chunks = [self._noted(model, some) for some in _in_passes(answers)]
             self._left = self._reward.updates
-            if self._left > 1:
-                with frozen(model):
-                    chunks = map(_texts, _chunks(self._answers))
-                    self._old = [token_logprobs(model, texts)[0] for texts in chunks]
         self._left -= 1
-        texts = _texts(self._answers)
-        if not texts:
+        if not self._chunks:
             return Loss(value=_nothing(model), num_trained=0, num_tokens=0)
+        total = sum(chunk.num_trained for chunk in self._chunks)
+        value = 0.0
+        for chunk in self._chunks:
+            part = self._part(model, chunk) * (chunk.num_trained / total)
+            if chunk is not self._chunks[-1]:
+                part.backward()
+                value += float(part.detach())
         return Loss(
-            value=self._value(model),
-            num_trained=sum(text.num_trained for text in texts),
-            num_tokens=sum(len(text.tokens) for text in texts),
+            value=part + value,
+            num_trained=total,
+            num_tokens=sum(len(text.tokens) for one in self._chunks for text in one.texts),
         )
 
-    def _value(self, model: Any) -> torch.Tensor:
-        chunks = _chunks(self._answers)
-        total = sum(text.num_trained for text in _texts(self._answers))
-        value = torch.zeros(())
-        for at, chunk in enumerate(chunks):
-            old = self._old[at] if self._reward.updates > 1 else None
-            share = sum(text.num_trained for text in _texts(chunk)) / total
-            part = self._part(model, chunk, old) * share
-            if at < len(chunks) - 1:
-                part.backward()
-                part = part.detach()
-            value = value.to(part.device) + part
-        return value
-
-    def _part(
-        self, model: Any, chunk: Sequence[Weighted], old: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Return the loss of some answers; the first step on answers needs no `old`."""
-        texts, reward = _texts(chunk), self._reward
-        logprobs, rows = token_logprobs(model, texts)
-        each = [one.advantage for one in chunk for _ in one.texts]
-        reference = None
+    def _noted(self, model: Any, answers: Sequence[Weighted]) -> _Chunk:
+        chunk, old, reference = _Chunk(answers=answers, old=None, reference=None), None, None
+        if self._reward.updates > 1:
+            with frozen(model):
+                old = token_logprobs(model, chunk.texts)[0]
         if self._reference is not None:
             with self._reference.in_place():
-                reference = token_logprobs(model, texts)[0]
+                reference = token_logprobs(model, chunk.texts)[0]
+        return replace(chunk, old=old, reference=reference)
+
+    def _part(self, model: Any, chunk: _Chunk) -> torch.Tensor:
+        reward = self._reward
+        logprobs, rows = token_logprobs(model, chunk.texts)
+        each = [one.advantage for one in chunk.answers for _ in one.texts]
         return policy_loss(
             logprobs,
-            logprobs.detach() if old is None else old,
+            logprobs.detach() if chunk.old is None else chunk.old,
             torch.tensor(each, device=rows.device)[rows],
             clip_low=reward.clip_low,
             clip_high=reward.clip_high,
-            reference=reference,
+            reference=chunk.reference,
             beta=reward.beta,
         )
 
@@ -243,12 +255,8 @@ def _seed() -> int:
     return int(torch.randint(1 << 62, ()))
 
 
-def _texts(answers: Sequence[Weighted]) -> list[Text]:
-    return [text for answer in answers for text in answer.texts]
-
-
-def _chunks(answers: Sequence[Weighted]) -> list[list[Weighted]]:
-    """Return the answers, in order, in chunks that fit one pass."""
+def _in_passes(answers: Sequence[Weighted]) -> list[list[Weighted]]:
+    """Return the answers, in order, as many at a time as fit one pass."""
     chunks: list[list[Weighted]] = []
     room = 0
     for answer in answers:

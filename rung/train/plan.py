@@ -107,7 +107,8 @@ def estimate(
 
 def _few(batch: Sequence[Text]) -> list[Text]:
     """Return as much of a batch as can be timed in seconds; at least one text."""
-    found, left = list[Text](), _PROBE_TOKENS
+    found: list[Text] = []
+    left = _PROBE_TOKENS
     for text in batch:
         if found and len(text.tokens) > left:
             break

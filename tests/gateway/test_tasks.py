@@ -12,9 +12,11 @@ import pytest
 import rung
 import tickets
 from gateways import Running, Upstream, gateway, kept, write_endpoints
+from rung.core.config import home
 from rung.core.errors import ConfigError, EngineError
 from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
+from rung.flow.mode import set_mode as set_mode_checked
 from rung.gateway.modes import STAGES, Mode, assign, check_mode
 from rung.registry import promote_route
 from rung.routes.route import Route
@@ -200,6 +202,30 @@ def test_feedback_is_kept_whenever_it_comes(models: Models) -> None:
     assert (kept_feedback.accepted, kept_feedback.correction) == (False, '{"label":"[mail]"}')
     assert CallLog(store).feedback([early], "other") == {}
     store.close()
+
+
+def test_a_local_task_refuses_whatever_would_leave_the_machine(models: Models) -> None:
+    path = home() / "tasks" / "mail" / "task.toml"
+    path.write_text("local_only = true\n" + path.read_text("utf-8"), "utf-8")
+    (home() / "engines.toml").write_text(
+        '[engines.far]\nbase_url = "https://far.example/v1"\nmodel = "m"\nprice = "frontier"\n'
+        '[engines.near]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n',
+        "utf-8",
+    )
+    with pytest.raises(ConfigError, match="local_only"):
+        set_mode_checked("mail", "cascade", {"frontier": "http:far"})
+    set_mode_checked("mail", "cascade", {"frontier": "http:near"})
+    with gateway(open_engine=models.open) as running:
+        assert ask(running)[2] == "specialist"
+    set_mode("cascade", frontier="http:far")  # written past the check, as by an older version
+    with pytest.raises(ConfigError, match="local_only"), gateway(open_engine=models.open):
+        pass
+    far = Route(name="far", rung="json", output="json", model="http:far")
+    store = Store()
+    promote_route(store, "mail", far, {})
+    store.close()
+    with pytest.raises(ConfigError, match="local_only"):
+        next(iter(rung.ask("mail", [TEXT])))
 
 
 def test_a_conversation_keeps_its_arm_as_the_canary_grows() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import write_csv
 
 from rung import init
 from rung.core.errors import ConfigError
@@ -20,6 +19,7 @@ from rung.store import Artifacts, RunDir
 from rung.tasks.task import Task
 from rung.train.trained import Trained, record
 from rung.worlds.catalog import load
+from tickets import write_csv
 
 
 @pytest.fixture

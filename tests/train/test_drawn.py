@@ -33,9 +33,8 @@ from rung.train.texts import Text
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-FEW = Drawing(count=4)
-RIGHT = 0.8
-"""Share of unseen inputs answered right after training; a third is chance."""
+FEW = Drawing(count=6)
+CHANCE = 0.34
 
 
 @pytest.fixture(autouse=True)
@@ -83,27 +82,28 @@ def settled(job: Job, **settings: Any) -> Job:
 
 
 def test_rft_learns_from_what_it_gets_right(job: Job) -> None:
-    assert toys.pass_rate(job) < 0.5
-    rft.train(settled(job, epochs=16, learning_rate=2e-2, batch_size=8), FEW)
-    assert toys.pass_rate(job) >= RIGHT
+    assert toys.pass_rate(job) <= CHANCE
+    rft.train(settled(job, epochs=8, learning_rate=1e-2, batch_size=8), FEW)
+    assert toys.pass_rate(job) >= 0.9
     report = json.loads((job.folder / rft.REPORT).read_text("utf-8"))
-    assert 0.2 < report["pass_at_1"] < 0.5 < report["pass_at_4"]
+    assert 0.1 < report["pass_at_1"] < CHANCE < report["pass_at_6"]
     assert report["num_texts"] == sum(rate > 0 for rate in report["acceptance"].values())
 
 
 def test_dpo_learns_from_right_against_wrong(job: Job) -> None:
-    assert toys.pass_rate(job) < 0.5
-    history = dpo.train(settled(job, epochs=6, learning_rate=1e-2, batch_size=16), FEW)
+    assert toys.pass_rate(job) <= CHANCE
+    history = dpo.train(settled(job, epochs=8, learning_rate=1e-2, batch_size=8), FEW)
     assert history.losses[0] == pytest.approx(math.log(2), abs=1e-4)  # it is its own reference
-    assert toys.pass_rate(job) >= RIGHT
+    assert toys.pass_rate(job) >= 0.9
 
 
 @pytest.mark.slow
 def test_grpo_learns_from_rewards_alone(job: Job) -> None:
-    assert toys.pass_rate(job) < 0.5
-    reward = Reward(num_probes=4, group_size=4, refills=1, beta=0.01)
-    grpo.train(settled(job, epochs=3, learning_rate=2e-2, batch_size=8), reward)
-    assert toys.pass_rate(job) >= RIGHT
+    """What is never right by chance is not rewarded: one of the three categories stays unlearnt."""
+    assert toys.pass_rate(job) <= CHANCE
+    reward = Reward(num_probes=6, group_size=6, refills=1, beta=0.01, updates=2)
+    grpo.train(settled(job, epochs=4, learning_rate=1e-2, batch_size=8), reward)
+    assert toys.pass_rate(job) >= 0.6
     report = json.loads((job.folder / grpo.REPORT).read_text("utf-8"))
     assert report["pass_rates"][-1] > report["pass_rates"][0]
     assert report["audit"]["problem"] == ""
@@ -114,16 +114,16 @@ def test_draws_are_the_policy_under_the_form(job: Job) -> None:
     """Over many draws, each option as often as its own text's probability among the options'."""
     example = job.task.train[0]
     with sampler_of(job) as sampler:
-        (group,) = sampler.draw([example], 400, temperature=1.0, seed=3)
-        (again,) = sampler.draw([example], 400, temperature=1.0, seed=3)
+        (group,) = sampler.draw([example], 200, temperature=1.0, seed=3)
+        (again,) = sampler.draw([example], 8, temperature=1.0, seed=3)
         options = [{"category": one} for one in sorted(toys.SIGNS)]
         texts = [sampler.writer.texts(example, output)[0] for output in options]
-    assert again == group
+    assert again == group[:8]
     with torch.no_grad():
         wanted = torch.softmax(text_logprobs(job.model, texts), dim=0).tolist()
     for output, p in zip(options, wanted, strict=True):
         share = sum(one.output == output for one in group) / len(group)
-        assert share == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / 400) + 0.01)
+        assert share == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / 200) + 0.005)
 
 
 def test_a_killed_run_draws_no_answer_twice(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +208,8 @@ def test_nothing_to_reinforce_is_said(job: Job) -> None:
     path = job.folder / attempts.FILE
     path.write_text(path.read_text("utf-8").replace("true", "false"), "utf-8")
     with pytest.raises(TrainError, match=r"of 30 examples 0 are answered rightly.*sft"):
-        grpo.train(job, Reward(num_probes=4))
-    with pytest.raises(TrainError, match="none of 4 answers"):
+        grpo.train(job, Reward(num_probes=6))
+    with pytest.raises(TrainError, match="none of 6 answers"):
         rft.train(job, FEW)
     with pytest.raises(TrainError, match="there are no pairs"):
         dpo.train(job, FEW)

@@ -4,7 +4,8 @@ Half of the groups propose: a greedy rule list (sequential covering, at most thr
 the leaves of a shallow tree. A rule is worth the lower Wilson bound of its hit rate, shrunk to the
 base rate, since the best of many always looks too good. The other half disposes: a rule is kept
 where the lower bound of its hit rate there, at a level divided by the number of rules tried,
-exceeds the rate of the rows it does not cover, and where handing on is worth its price.
+exceeds the rate of the rows it does not cover, Fisher's exact test agrees (Wilson's bound alone is
+too hopeful of rare hits), and handing on is worth its price.
 
 What is a hit is the caller's choice: a failure, or a failure that the stronger route repairs
 (delegation value: Mozannar et al. and arXiv 2604.14251 escalate only where the expert helps).
@@ -20,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import hypergeom
 from sklearn.tree import DecisionTreeClassifier
 
 from rung.core.seeds import stream
@@ -115,11 +117,14 @@ def judge(rule: Rule, log: Log, *, num_tried: int = 1) -> Evidence:
     value = None
     if log.value_usd is not None and num:
         value = float(log.value_usd[covered].mean())
+    num_rest, rest_hits = len(log.hits) - num, int(log.hits[~covered].sum())
+    p = _fisher_p(num_hits, num, rest_hits, num_rest, design=_design(covered, log))
     return Evidence(
         num=num,
         num_hits=num_hits,
-        num_rest=len(log.hits) - num,
-        rest_hits=int(log.hits[~covered].sum()),
+        num_rest=num_rest,
+        rest_hits=rest_hits,
+        p_value=min(1.0, p * max(1, num_tried)),
         low=_lower(covered, log, confidence=1.0 - 2.0 * ALPHA / max(1, num_tried)),
         value_usd=value,
     )
@@ -128,20 +133,39 @@ def judge(rule: Rule, log: Log, *, num_tried: int = 1) -> Evidence:
 def _holds_up(evidence: Evidence) -> bool:
     rest = evidence.rest_hits / evidence.num_rest if evidence.num_rest else 0.0
     pays = evidence.value_usd is None or evidence.value_usd > 0.0
-    return evidence.num >= MIN_SUPPORT and evidence.low > rest and pays
+    better = evidence.low > rest and evidence.p_value <= ALPHA
+    return evidence.num >= MIN_SUPPORT and better and pays
 
 
 def _lower(covered: Mask, log: Log, *, confidence: float) -> float:
     """Return Wilson's lower bound with as many rows as the groups are worth."""
     if not covered.any():
         return 0.0
-    groups = [group for group, inside in zip(log.groups, covered, strict=True) if inside]
-    hits = log.hits[covered]
-    clusters = cluster(hits, groups)
-    rate, num = clusters.mean, float(clusters.n)
-    if clusters.num_groups < clusters.n and clusters.se > 0.0:
-        num = max(float(clusters.num_groups), min(num, rate * (1.0 - rate) / clusters.se**2))
+    rate = float(log.hits[covered].mean())
+    num = float(covered.sum()) / _design(covered, log)
     return wilson(rate * num, num, confidence=confidence)[0]
+
+
+def _design(covered: Mask, log: Log) -> float:
+    """Return how many covered rows carry what one independent row does, at least 1."""
+    if not covered.any():
+        return 1.0
+    groups = [group for group, inside in zip(log.groups, covered, strict=True) if inside]
+    clusters = cluster(log.hits[covered], groups)
+    rate, num = clusters.mean, float(clusters.n)
+    if clusters.num_groups == clusters.n or not clusters.se > 0.0:
+        return num / clusters.num_groups
+    worth = max(float(clusters.num_groups), rate * (1.0 - rate) / clusters.se**2)
+    return max(1.0, num / worth)
+
+
+def _fisher_p(hits: int, num: int, rest_hits: int, num_rest: int, *, design: float) -> float:
+    """Return the one-sided p-value of a higher hit rate among covered rows; counts are divided by
+    the design effect."""
+    k, n, a, b = (round(count / design) for count in (hits, num, rest_hits, num_rest))
+    if n == 0 or b == 0:
+        return 1.0
+    return float(hypergeom.sf(k - 1, n + b, k + a, n))
 
 
 def _base(log: Log) -> float:

@@ -75,6 +75,8 @@ class Evidence:
     rest_hits: int = 0
     low: float = 0.0
     """Lower bound of its hit rate, corrected for the number of rules tried."""
+    p_value: float = 1.0
+    """Of no difference to the rest (Fisher's exact test, one-sided), corrected likewise."""
     value_usd: float | None = None
     """Mean gain of handing a covered request on, extra cost taken off; None where not priced."""
 
