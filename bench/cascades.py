@@ -27,8 +27,9 @@ from rung.core.records import Row
 from rung.flow.recorded import run_recorded
 from rung.gate.recorded import every_example
 from rung.routes.escalation.answer_signals import answer_signals
+from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.doubt import crossed, fit_doubt
-from rung.routes.escalation.mine import Log, mine
+from rung.routes.escalation.mine import mine
 from rung.routes.escalation.operating import Point, Trial, sweep
 from rung.routes.escalation.outcomes import (
     Outcomes,

@@ -21,8 +21,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.doubt import fit_doubt
-from rung.routes.escalation.mine import Log, judge, mine
+from rung.routes.escalation.mine import judge, mine
 from rung.stats.calibration import auroc, ece
 from rung.stats.intervals import wilson
 from rung.stats.risk import certify_threshold, conformal_risk_threshold

@@ -145,6 +145,7 @@ def litellm(python: str, upstream: str, folder: Path) -> Iterator[tuple[str, int
     with process(
         command, "--config", config, "--port", str(port), "--telemetry", "False",
         LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR",
+        LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true",
     ) as running:  # fmt: skip
         wait_for(port, "/health/liveliness")
         yield f"http://127.0.0.1:{port}", running.pid
@@ -152,26 +153,32 @@ def litellm(python: str, upstream: str, folder: Path) -> Iterator[tuple[str, int
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
+
+    def keep(name: str, rows: Any) -> None:
+        found[name] = rows
+        print(name, file=sys.stderr, flush=True)
+        if options.out:
+            options.out.write_text(json.dumps(found, indent=1))
+
     parts, port, bare_port = HERE / "gateway_parts.py", free_port(), free_port()
     upstream = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         with process(sys.executable, parts, "upstream", str(port)) as stub:
             wait_for(port)
-            found["no gateway"] = measure(upstream, stub.pid, options)
+            keep("no gateway", measure(upstream, stub.pid, options))
             with process(
                 sys.executable, parts, "bare", str(bare_port), f"{upstream}/v1"
             ) as running:
                 wait_for(bare_port)
-                found["bare pass-through"] = measure(
-                    f"http://127.0.0.1:{bare_port}", running.pid, options
-                )
+                url = f"http://127.0.0.1:{bare_port}"
+                keep("bare pass-through", measure(url, running.pid, options))
             for name, capture in OURS.items():
                 with ours(upstream, capture, folder) as (url, pid):
-                    found[name] = measure(url, pid, options)
+                    keep(name, measure(url, pid, options))
             if options.litellm:
                 with litellm(options.litellm, upstream, folder) as (url, pid):
-                    found["LiteLLM proxy"] = measure(url, pid, options, slow=True)
+                    keep("LiteLLM proxy", measure(url, pid, options, slow=True))
     return found
 
 
@@ -201,7 +208,4 @@ if __name__ == "__main__":
     parser.add_argument("--litellm", default="")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    measured = run(chosen)
-    if chosen.out:
-        chosen.out.write_text(json.dumps(measured, indent=1))
-    show(measured)
+    show(run(chosen))

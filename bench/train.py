@@ -88,7 +88,7 @@ def by_rung(job: Job) -> Curve:
         epochs=1000,
         batch_size=job.batch_size,
         learning_rate=job.learning_rate,
-        minutes=1000.0,
+        warmup=0.0,  # so early in so long a run the learning rate is constant, as it is for TRL
         judgements=1,
         patience=0,
         seed=job.seed,
@@ -168,6 +168,10 @@ def by_trl(job: Job, **changed: Any) -> Curve:
     from trl import SFTConfig, SFTTrainer
 
     curve, model = Curve(), job.model()
+    whole = model.get_base_model()
+    whole.is_quantized = (
+        False  # the Trainer refuses GGUF files, though their weights are floats here
+    )
     due = [job.seconds * (i + 1) / JUDGEMENTS for i in range(JUDGEMENTS)]
     rows = [
         {

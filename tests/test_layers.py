@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "rung"
 ORDER = (
-    "core", "stats", "store", "engines", "forms", "traces", "tasks", "worlds", "agents", "routes", "train",
-    "ladder", "gate", "registry", "repair", "gateway", "report", "flow", "cli",
+    "core", "stats", "store", "engines", "forms", "traces", "tasks", "worlds", "agents", "routes",
+    "train", "ladder", "gate", "registry", "repair", "gateway", "report", "flow", "cli",
 )  # fmt: skip
 HOMES = {
     "torch": ("engines", "train"),

@@ -105,7 +105,7 @@ def _estimate(name: str, asking: Any, as_json: bool) -> None:
 
 def _mine(name: str, asking: Any, as_json: bool) -> None:
     from rung.flow.route import mine_rules
-    from rung.routes.escalation.rules import rules_to
+    from rung.routes.escalation.rules_file import rules_to
     from rung.routes.escalation.wording import rule_sentence
 
     with show_progress(quiet=as_json) as tell:
@@ -164,7 +164,7 @@ def _print_fit(found: dict[str, Any]) -> None:
 def _show(name: str, html: Path | None, as_json: bool) -> None:
     from rung.flow.route import last_fit, rules_of
     from rung.report.routing_plot import write_routing_html
-    from rung.routes.escalation.rules import rules_to
+    from rung.routes.escalation.rules_file import rules_to
     from rung.routes.escalation.wording import rule_sentence
 
     rules = rules_of(name)

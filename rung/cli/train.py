@@ -27,8 +27,9 @@ def train(
         float, typer.Option("--minutes", min=0.0, help="Stop by this time; 0: after the epochs.")
     ] = 0.0,
     learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="The highest one of the run.")
-    ] = 5e-4,
+        float,
+        typer.Option("--learning-rate", min=0.0, help="The highest one; 0: the method's own."),
+    ] = 0.0,
     prompt: Annotated[
         str, typer.Option("--prompt", help="full, or bare: the input without instructions.")
     ] = "bare",
@@ -38,9 +39,18 @@ def train(
     parallel: Annotated[
         bool, typer.Option("--parallel", help="Train for slots filled side by side.")
     ] = False,
+    shuffled: Annotated[
+        bool, typer.Option("--shuffled", help="A form's slots in random order, so each also leads.")
+    ] = False,
+    slot_dropout: Annotated[
+        float, typer.Option("--slot-dropout", min=0.0, max=0.9, help="Leave slots out at random.")
+    ] = 0.0,
     data: Annotated[
         Path | None, typer.Option("--data", help="Examples instead of train: a repair batch.")
     ] = None,
+    curate: Annotated[
+        bool, typer.Option("--curate/--no-curate", help="Leave out contradictions and repeats.")
+    ] = True,
     start: Annotated[str, typer.Option("--start", help="Adapter to go on from.")] = "",
     seed: Seed = 0,
     dry_run: DryRun = False,
@@ -68,7 +78,10 @@ def train(
         prompt="full" if prompt == "full" else "bare",
         learn="values" if learn == "values" or parallel else "answer",
         parallel=parallel,
+        shuffled=shuffled,
+        slot_dropout=slot_dropout,
         data=data,
+        curate=curate,
         start=start,
         seed=seed,
     )

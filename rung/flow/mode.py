@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-import msgspec
-
 from rung.core.clock import unix_ms
 from rung.core.errors import ConfigError
 from rung.engines.open import price_of_model
@@ -40,7 +38,7 @@ def set_mode(task: str, mode: str, given: dict[str, Any], *, reason: str = "") -
                 f"mode {mode!r} of {task!r} needs a route in service",
                 hint=f"rung climb {task}, or rung mode {task} teacher --frontier http:NAME",
             )
-        log.append(loaded.name, mode, msgspec.to_builtins(checked), reason or "set by hand")
+        log.append(loaded.name, mode, checked.to_json(), reason or "set by hand")
     return checked
 
 

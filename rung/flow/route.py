@@ -22,12 +22,14 @@ from rung.flow.route_rows import Asking, draw_examples, find_routes, gather
 from rung.flow.session import Session, Tell, open_session
 from rung.registry import record_candidates
 from rung.routes.answer import answer_key
+from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.fit import Fit, fit_policy
-from rung.routes.escalation.mine import Log, Mined, mine
+from rung.routes.escalation.mine import Mined, mine
 from rung.routes.escalation.operating import Goal, Trial
 from rung.routes.escalation.outcomes import Stage
 from rung.routes.escalation.policy import cold_start
-from rung.routes.escalation.rules import FILE, Rules, read_rules, rules_to, write_rules
+from rung.routes.escalation.rules import Rules
+from rung.routes.escalation.rules_file import FILE, read_rules, rules_to, write_rules
 from rung.routes.escalation.worth import Worth, value_of
 from rung.routes.route import Route
 from rung.store import RunDir

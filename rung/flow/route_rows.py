@@ -22,7 +22,7 @@ from rung.registry import find_route, promoted
 from rung.routes.escalation.fit import Logs
 from rung.routes.escalation.outcomes import Stage, person, stage_of
 from rung.routes.escalation.policy import Person
-from rung.routes.escalation.rules import FILE, read_rules
+from rung.routes.escalation.rules_file import FILE, read_rules
 from rung.routes.escalation.signals import Signals
 from rung.routes.escalation.worth import Kind
 from rung.routes.evaluate import answer_all, to_row

@@ -7,7 +7,7 @@ for a climb to say, which measures it beside the same route without it (`ladder/
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,8 @@ from rung.tasks.answers import Answers
 from rung.tasks.rows import read_rows
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Example, Task
-from rung.train.plan import TrainOptions, TrainPlan, estimate
-from rung.train.trained import Trained, record
+from rung.train.plan import LEARNING_RATES, TrainOptions, TrainPlan, estimate
+from rung.train.trained import Trained, find_trained, record
 from rung.worlds.catalog import load
 
 if TYPE_CHECKING:  # needs the `train` extra
@@ -81,17 +81,19 @@ def train(
     demand_packages()
     learn, settings = method(options.method), _loop_settings(options)
     task = load(task) if isinstance(task, str) else task
+    options = _going_on(task, options)
     _pull(options.model, tell)
     base = base_path(options.model)
-    examples = _examples(task, options)
+    examples, left_out, report = _curated(task, _examples(task, options), options)
     dev = _draw(task.dev, MAX_DEV, options.seed)
     run = RunDir("train", task.name, _settings(task, options, examples, base_hash(base)))
+    run.write_json("curation.json", report)
     with Writer(task, base, _style(options)) as writer:
         texts = writer.write(examples, _teller(tell, options.method, "texts"))
         judged = writer.write(dev, _teller(tell, options.method, "dev texts"))
         _demand_enough(task, texts.texts, len(examples), texts.left_out)
         model = _model(base, options, run)
-        plan = estimate(model, texts.texts, judged.texts, options, texts.left_out)
+        plan = estimate(model, texts.texts, judged.texts, options, left_out | texts.left_out)
         told(plan)
         if dry_run:
             return plan
@@ -196,6 +198,37 @@ def _examples(task: Task, options: TrainOptions) -> list[Example]:
     return examples[: options.limit or len(examples)]
 
 
+def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
+    """Return the options with the start of a method that learns from the model's own answers: the
+    task's last SFT adapter, where there is one and no other is named."""
+    if options.method == "sft" or options.start:
+        return options
+    found = find_trained(task.name, options.model, "sft")
+    if found is None:
+        return options
+    style = found.style
+    return replace(
+        options,
+        start=found.adapter,
+        prompt=style["prompt"],
+        learn=style["learn"],
+        parallel=bool(style["parallel"]),
+    )
+
+
+def _curated(
+    task: Task, examples: Sequence[Example], options: TrainOptions
+) -> tuple[list[Example], dict[str, int], dict[str, Any]]:
+    """Return the examples fit to train on, how many are left out and why, and the whole report."""
+    from rung.forms import compile_form
+    from rung.train.curation import SIEVES, Rules, curate
+
+    form = None if task.world else compile_form(task.schema, style=task.style)
+    rules = Rules(sieves=SIEVES if options.curate else (), seed=options.seed)
+    found = curate(examples, form, rules)
+    return list(found.kept), found.left_out, found.report()
+
+
 def _draw(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
     """Return `count` examples in random order; a smaller draw is the beginning of a larger."""
     return stream(seed, "train").sample(list(examples), len(examples))[:count]
@@ -251,7 +284,7 @@ def _loop_settings(options: TrainOptions) -> Any:
     return Settings(
         epochs=options.epochs,
         batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
+        learning_rate=options.learning_rate or LEARNING_RATES[options.method],
         minutes=options.minutes,
         seed=options.seed,
     )

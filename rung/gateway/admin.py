@@ -49,7 +49,7 @@ def _shown(service: Service, task: str) -> dict[str, Any]:
         "mode": mode.name,
         "since": mode.since,
         "reason": mode.reason,
-        "detail": msgspec.to_builtins(mode.detail),
+        "detail": mode.detail.to_json(),
         "route": route.name if route else None,
     }
 

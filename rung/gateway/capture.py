@@ -5,6 +5,7 @@ Everything here runs in the writer's thread. Nothing reaches the disk but throug
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import msgspec
 
 from rung.core.clock import now_utc
-from rung.core.hashing import short_hash
 from rung.core.records import Usage
 from rung.engines.prices import Price, cost_usd
 from rung.gateway.sse import merge
@@ -76,6 +76,10 @@ class _Turn(msgspec.Struct):
     role: str = ""
 
 
+_turns = msgspec.json.Decoder(list[msgspec.Raw])
+_role = msgspec.json.Decoder(_Turn)
+
+
 def conversation_of(asked: Asked, tenant: str) -> str:
     """Return what ties the calls of one conversation together.
 
@@ -83,7 +87,11 @@ def conversation_of(asked: Asked, tenant: str) -> str:
     which every later call of the conversation repeats. Two conversations that begin alike are told
     apart only by the client.
     """
-    return named_conversation(asked) or short_hash([tenant, *_opening(asked)])
+    named = named_conversation(asked)
+    if named:
+        return named
+    opening = b"\x1f".join([tenant.encode(), *_opening(asked)])
+    return hashlib.sha256(opening).hexdigest()[:12]
 
 
 def named_conversation(asked: Asked) -> str:
@@ -96,23 +104,18 @@ def named_conversation(asked: Asked) -> str:
     return name[:200] if isinstance(name, str) else ""
 
 
-def _opening(asked: Asked) -> list[str]:
+def _opening(asked: Asked) -> list[bytes]:
     if not asked.messages:
-        return [_text(asked.prompt), _text(asked.input)]
-    opening = [_text(asked.system)]
+        return [bytes(asked.prompt), bytes(asked.input)]
+    opening = [bytes(asked.system)]
     try:
-        turns = msgspec.json.decode(asked.messages, type=list[msgspec.Raw])
-        for turn in turns:
-            opening.append(_text(turn))
-            if msgspec.json.decode(turn, type=_Turn).role == "user":
+        for turn in _turns.decode(asked.messages):
+            opening.append(bytes(turn))
+            if _role.decode(turn).role == "user":
                 break
     except (msgspec.DecodeError, RecursionError):
-        opening.append(_text(asked.messages))
+        opening.append(bytes(asked.messages))
     return opening
-
-
-def _text(raw: msgspec.Raw) -> str:
-    return bytes(raw).decode("utf-8", "replace")
 
 
 def _merged_usage(merged: dict[str, Any]) -> Usage | None:

@@ -58,6 +58,11 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rollout: int = 0
     """Canary: the log line that began it, which assignment and evidence go by."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON for the store."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:

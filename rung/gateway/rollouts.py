@@ -31,7 +31,7 @@ def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
         margin=mode.detail.margin,
         max_failed=mode.detail.max_failed,
     )
-    detail = msgspec.to_builtins(mode.detail)
+    detail = mode.detail.to_json()
     modes = ModeLog(store)
     changed = False
     if verdict.step == "advance":

@@ -53,8 +53,11 @@ class Exchange:
             self._timer = None
         if seconds is not None:
             loop = self.connection.loop
-            late = ConnectionFailed("timeout", f"no answer within {seconds:.3g} s")
-            self._timer = loop.call_later(seconds, self.answer.fail, late)
+            self._timer = loop.call_later(seconds, self._expire, seconds)
+
+    def _expire(self, seconds: float) -> None:
+        late = ConnectionFailed("timeout", f"no answer within {seconds:.3g} s")
+        self.answer.fail(late)
 
 
 class Upstream:

@@ -13,8 +13,9 @@ import numpy as np
 from rung.ladder import delegation
 from rung.ladder.delegation import Delegation
 from rung.ladder.rung import Rung, Situation
+from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.fit import fit_policy
-from rung.routes.escalation.mine import Log, mine
+from rung.routes.escalation.mine import mine
 from rung.routes.escalation.policy import Policy
 from rung.routes.escalation.rules import Rules
 from rung.routes.route import Route

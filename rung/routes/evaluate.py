@@ -84,7 +84,7 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
 
     An answer that breaks the schema is unusable: never strict, and it costs what no answer costs.
     Its soft score still counts the fields it got right, so that a blank page is not undersold. What
-    a person was left to answer counts as right, at the person's price: that is assumed, not measured.
+    a person was left to answer counts as right, at the person's price: assumed, not measured.
     """
     if by_person(found):
         found = replace(found, output=solve(runtime, example).output)

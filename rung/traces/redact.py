@@ -32,6 +32,7 @@ BUILT_IN = {"mail": _MAIL, "card": _CARD, "phone": _PHONE}
 _NUMBER = re.compile(r"\d[\d ().\-/]{5,}\d")
 """Where a card or a phone may be; the rules themselves cost far more than looking for this."""
 _NUMBER_BYTES = re.compile(_NUMBER.pattern.encode())
+_MIN_CARD_DIGITS = 13
 _CARD_NUMBERS = range(10**12, 10**19)
 
 
@@ -88,6 +89,8 @@ class Redactor:
         included."""
         pieces, done = [], 0
         for found in _NUMBER.finditer(text):
+            if _is_id(text, found):
+                continue
             start, end = max(done, found.start() - 2), found.end() + 1
             piece = text[start:end]
             for step in self._of_numbers:
@@ -120,6 +123,14 @@ def _step(name: str, pattern: str) -> Callable[[str], str]:
     if name == "card":
         return lambda text: compiled.sub(lambda m: label if _luhn(m[0]) else m[0], text)
     return lambda text: compiled.sub(label, text)
+
+
+def _is_id(text: str, found: re.Match[str]) -> bool:
+    """Return whether digits are a bare run that neither a card nor a phone can be: most are."""
+    digits = found[0]
+    if not digits.isdigit() or len(digits) >= _MIN_CARD_DIGITS or digits.startswith("00"):
+        return False
+    return found.start() == 0 or text[found.start() - 1] != "+"
 
 
 _mail = _step("mail", _MAIL)

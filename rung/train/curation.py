@@ -85,6 +85,12 @@ class Curated:
     kept: tuple[Example, ...]
     sifted: tuple[Sifted, ...]
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many examples each sieve left out, where it did."""
+        counts = {one.sieve: one.num_in - len(one.kept) for one in self.sifted}
+        return {f"curation: {sieve}": count for sieve, count in counts.items() if count}
+
     def report(self) -> dict[str, Any]:
         """Return plain JSON: by sieve what came in, was dropped and why, with exemplars."""
         return {

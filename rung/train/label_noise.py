@@ -26,6 +26,8 @@ from rung.tasks.task import Example
 NUM_FOLDS = 5
 MIN_PER_LABEL = 4
 """Labels with fewer examples are neither judged nor suggested: the model hardly knows them."""
+MIN_ACCURACY = 0.75
+"""Of the cross-fitted model; a field that it cannot read from the text is not judged."""
 _MAX_LABELS = 200
 
 Floats = NDArray[np.float64]
@@ -108,6 +110,10 @@ def _suspects_of(
         return
     groups = np.array([examples[at[i]].group for i in kept])
     p = cross_fitted(features[[at[i] for i in kept]], labels[kept], groups, len(names), seed)
+    judged = np.isfinite(p).all(axis=1)
+    right = p[judged].argmax(axis=1) == labels[kept][judged]
+    if not judged.any() or right.mean() < MIN_ACCURACY:
+        return
     for row, i, other in zip(p, kept, confident_others(p, labels[kept]), strict=True):
         if other is not None:
             yield Suspect(

@@ -1,6 +1,6 @@
 """Merge an adapter into its base: a GGUF model of its own, in a chosen precision.
 
-Weights are read back to 32 bits, changed and rounded anew, matrices as asked and all else as it
+What the adapter changes is read back to 32 bits, changed and rounded as asked; all else stays as it
 was. Rounding is the `gguf` package's own, so k-quants can be read but not written.
 """
 
@@ -44,11 +44,10 @@ def merge(base: Path, deltas: Mapping[str, Delta], target: Path, precision: str)
 
 
 def _rounded(tensor: Any, delta: Delta | None, wanted: Any) -> tuple[Any, Any]:
-    if len(tensor.shape) < 2:
+    if delta is None:
         return tensor.data, tensor.tensor_type
     weights = gguf.dequantize(tensor.data, tensor.tensor_type)
-    if delta is not None:
-        weights = weights + np.float32(delta.scale) * (delta.b @ delta.a)
+    weights = weights + np.float32(delta.scale) * (delta.b @ delta.a)
     block, _ = gguf.GGML_QUANT_SIZES[wanted]
     kind = wanted if weights.shape[-1] % block == 0 else gguf.GGMLQuantizationType.F16
     return gguf.quantize(np.ascontiguousarray(weights, dtype=np.float32), kind), kind

@@ -31,7 +31,7 @@ NOISE_FACTOR, EFFECT_SHARE, LEAST_KL = 4.0, 0.05, 1e-5
 """What serves may differ by: times the noise, plus a share of the effect, plus rounding."""
 MAX_NOISE = 0.05
 """Nats a token between the bare models; more than kernels explain."""
-MERGED = ("f16", "q8_0", "q4_0")
+MERGED = ("f16", "q8_0", "q4_1")
 
 OpenModel = Callable[[Path], InProcessEngine]
 

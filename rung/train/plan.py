@@ -18,6 +18,8 @@ from rung.train.batches import draw_batches, padding_waste
 if TYPE_CHECKING:
     from rung.train.texts import Learn, Text
 
+LEARNING_RATES = {"sft": 5e-4, "rft": 2e-4, "dpo": 5e-5, "grpo": 5e-5}
+"""By method: what goes on from an adapter, on the model's own answers, takes smaller steps."""
 _PROBE_TOKENS = 1500
 """Tokens that are timed; fewer say little of a batch."""
 
@@ -33,7 +35,8 @@ class TrainOptions:
     """Train examples; 0: all."""
     minutes: float = 0.0
     """0: until the epochs are done."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 0.0
+    """0: the method's own."""
     batch_size: int = 16
     rank: int = 16
     top_layers: int = 0
@@ -49,6 +52,8 @@ class TrainOptions:
     """Name of the adapter to go on from."""
     data: Path | None = None
     """Train on the examples of this file (`rung repair --batch`) instead of train."""
+    curate: bool = True
+    """Leave out examples that contradict or repeat others; see `curation.py`."""
     seed: int = 0
 
 

@@ -159,7 +159,7 @@ class Sampler:
         return Attempt(
             example=example,
             number=number,
-            output=_decided(episode) if ended else None,
+            output=decided(episode) if ended else None,
             right=ended and self.verifier.accepts(example, episode.output),
         )
 
@@ -223,7 +223,7 @@ def dev_lack(
     return lambda: 1.0 - mean_pass(sampler.draw(examples, count, temperature=temperature, seed=0))
 
 
-def _decided(episode: Episode) -> Output | None:
+def decided(episode: Episode) -> Output | None:
     """Return the model's own calls, the end included; None where not every turn went through."""
     calls = [step.call for step in episode.steps]
     failed = any(step.blocked or (step.result and step.result.error) for step in episode.steps)

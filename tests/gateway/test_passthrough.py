@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 
 from gateways import CHAT, DONE, Exchange, Upstream, chunk, gateway, kept, write_endpoints
@@ -170,3 +172,32 @@ def test_a_connection_that_was_closed_in_between_is_no_outage(upstream: Upstream
     upstream.script = once
     with gateway(ONCE) as running:
         assert [running.chat("a").status for _ in range(4)] == [200] * 4
+
+
+def test_a_client_that_leaves_ends_the_stream_at_the_endpoint_too(upstream: Upstream) -> None:
+    write_endpoints(a=upstream.url)
+    noticed = threading.Event()
+
+    def endless(exchange: Exchange) -> None:
+        try:
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+            exchange.socket.sendall(head)
+            while True:
+                exchange.socket.sendall(chunk("x"))
+                time.sleep(0.01)
+        except OSError:
+            noticed.set()
+
+    upstream.script = endless
+    with gateway(ONCE) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        body = b'{"model": "a", "stream": true, "messages": []}'
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
+                % (len(body), body)
+            )
+            assert b"200 OK" in client.recv(4096)
+        assert noticed.wait(5)
+    (call,) = kept()
+    assert (call.status, call.outcome) == (499, "cut")

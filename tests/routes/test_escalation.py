@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from rung.core.errors import ConfigError
+from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.doubt import MIN_FOR_ISOTONIC, Doubt, fit_doubt
-from rung.routes.escalation.mine import Log, judge, mine
+from rung.routes.escalation.mine import judge, mine
 from rung.routes.escalation.operating import (
     Trial,
     baselines,
@@ -16,7 +17,8 @@ from rung.routes.escalation.operating import (
     sweep,
 )
 from rung.routes.escalation.outcomes import Stage
-from rung.routes.escalation.rules import Condition, Rule, Rules, in_words, read_rules, write_rules
+from rung.routes.escalation.rules import Condition, Rule, Rules, in_words
+from rung.routes.escalation.rules_file import read_rules, write_rules
 from rung.routes.escalation.text_signals import WordSignal
 from rung.stats.calibration import auroc, ece
 from rung.stats.risk import certify_threshold

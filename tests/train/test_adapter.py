@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="pip install 'rung[train]'")
 pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
+import gguf
 import tiny_gguf
 import torch
 
@@ -82,6 +83,17 @@ def test_training_goes_on_from_an_adapter(base: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(loaded(tokens).logits, model(tokens).logits)
 
 
+def test_an_adapter_of_a_folder_is_served_by_transformers(tmp_path: Path) -> None:
+    folder = tiny_models.write_model(tmp_path / "tiny", "qwen2")
+    model = adapted(folder)
+    name = save_adapter(model, lineage(folder), tmp_path / "a", folder, Artifacts())
+    assert read_adapter(name, Artifacts()).gguf == ""
+    loaded = load_adapter(load_base(folder), name, folder, Artifacts(), tmp_path / "scratch")
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(tokens).logits, model(tokens).logits)
+
+
 def test_an_adapter_of_another_base_is_refused(base: Path, tmp_path: Path) -> None:
     other = tiny_models.write_model(tmp_path / "other", "llama")
     name = save_adapter(adapted(base), lineage(base), tmp_path / "a", base, Artifacts())
@@ -102,6 +114,15 @@ def test_a_fresh_adapter_changes_nothing_and_alone_is_trained(base: Path) -> Non
     assert all("q_proj.lora_" in name for name in trainable(model))
     with pytest.raises(TrainError, match="no_such"):
         add_lora(load_base(base), LoraShape(targets=("no_such",)), seed=0)
+
+
+def test_a_gguf_file_is_parsed_once(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers parses it for each thing it wants to know of it, which takes minutes."""
+    parsed: list[Any] = []
+    reader = gguf.GGUFReader
+    monkeypatch.setattr(gguf, "GGUFReader", lambda path: parsed.append(path) or reader(path))
+    load_base(base)
+    assert len(parsed) == 1
 
 
 @pytest.mark.parametrize("model", ["http:gpt", "fake:random", ""])

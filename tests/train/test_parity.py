@@ -156,7 +156,7 @@ def test_a_right_export_passes_and_merging_agrees(bench: Bench) -> None:
     assert (report.verdict, report.num_recorded) == ("pass", 1)
     served, *merged = report.differences
     assert served.kl < 1e-3 < 1 < report.effect_kl
-    assert [found.arm for found in merged] == ["merged-f16", "merged-q8_0", "merged-q4_0"]
+    assert [found.arm for found in merged] == ["merged-f16", "merged-q8_0", "merged-q4_1"]
     assert merged[0].kl < 1e-3
     assert merged[0].kl < merged[1].kl < merged[2].kl
     assert (served.num_flips, served.num_gained, served.num_lost) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""The returns task: phrases fill, answers stand in the text, splits are apart, errors are priced."""
+"""The returns task: phrases fill, answers stand in the text, splits apart, errors priced."""
 
 from __future__ import annotations
 

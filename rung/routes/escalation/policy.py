@@ -16,7 +16,8 @@ from rung.core.errors import ConfigError
 from rung.core.hashing import canonical_json
 from rung.routes.escalation.complexity import ESCALATE_FROM
 from rung.routes.escalation.doubt import Doubt
-from rung.routes.escalation.rules import Condition, Rule, Rules, rules_from, rules_to
+from rung.routes.escalation.rules import Condition, Rule, Rules
+from rung.routes.escalation.rules_file import rules_from, rules_to
 from rung.stats.risk import Certified
 
 _KIND = "escalation policy, version 1"
