@@ -37,6 +37,7 @@ OURS = {
 
 
 def free_port() -> int:
+    """Return a port nothing listens on."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         return int(bound.getsockname()[1])
@@ -44,6 +45,7 @@ def free_port() -> int:
 
 @contextmanager
 def process(*command: str | Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the block ends."""
     running = subprocess.Popen(
         [str(part) for part in command], env=os.environ | env,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -60,6 +62,7 @@ def process(*command: str | Path, **env: str) -> Iterator[subprocess.Popen[bytes
 
 
 def wait_for(port: int, path: str = "", seconds: float = 120) -> None:
+    """Wait until a port answers; exits saying which one did not."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -74,11 +77,13 @@ def wait_for(port: int, path: str = "", seconds: float = 120) -> None:
 
 
 def tree(pid: int) -> list[int]:
+    """Return a process and all below it."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid] + [grand for child in children for grand in tree(int(child))]
 
 
 def cpu_s(pid: int) -> float:
+    """Return the CPU seconds, user and system, of a process tree."""
     total = 0
     for each in tree(pid):
         fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
@@ -87,11 +92,13 @@ def cpu_s(pid: int) -> float:
 
 
 def rss_mb(pid: int) -> float:
+    """Return the resident memory of a process tree."""
     pages = [int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in tree(pid)]
     return sum(pages) * PAGE / 2**20
 
 
 def load(url: str, pid: int, *options: str) -> dict[str, Any]:
+    """Ask `url`; return what `gateway_load.py` found, with the CPU of `pid` per answer."""
     before = cpu_s(pid)
     done = subprocess.run(
         [sys.executable, HERE / "gateway_load.py", url, *options],
@@ -119,6 +126,7 @@ def measure(url: str, pid: int, options: argparse.Namespace, *, slow: bool = Fal
 
 @contextmanager
 def ours(upstream: str, capture: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """Run `rung serve` with a mode of capture; yield its URL and process id."""
     home = Path(tempfile.mkdtemp(dir=folder))
     (home / "engines.toml").write_text(
         f'[engines.m]\nbase_url = "{upstream}/v1"\nmodel = "m"\nserver = "openai"\n'
@@ -137,6 +145,7 @@ def ours(upstream: str, capture: str, folder: Path) -> Iterator[tuple[str, int]]
 
 @contextmanager
 def litellm(python: str, upstream: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """Run LiteLLM's proxy; yield its URL and process id."""
     config = folder / "litellm.json"
     model = {"model": "openai/m", "api_base": f"{upstream}/v1", "api_key": "none"}
     config.write_text(json.dumps({"model_list": [{"model_name": "m", "litellm_params": model}]}))
@@ -152,6 +161,7 @@ def litellm(python: str, upstream: str, folder: Path) -> Iterator[tuple[str, int
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure every arm in turn."""
     found: dict[str, Any] = {}
 
     def keep(name: str, rows: Any) -> None:
@@ -183,6 +193,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
+    """Print a table for whole answers and one for streams."""
     direct = found["no gateway"]
     for kind in ("whole", "stream"):
         print(f"\n{kind} answers")

@@ -41,6 +41,7 @@ class Load:
         self.wrong: Counter[str] = Counter()
 
     async def ask(self, due: float) -> None:
+        """Ask once; the time counts from `due`."""
         try:
             connection = await self.pool.take(30.0)
         except (ConnectionFailed, TooManyWaiting) as error:
@@ -60,6 +61,8 @@ class Load:
             self.pool.give_back(connection)
 
     async def flat_out(self, clients: int, until: float) -> None:
+        """Keep every client busy until the end."""
+
         async def client() -> None:
             while time.perf_counter() < until:
                 await self.ask(time.perf_counter())
@@ -67,6 +70,7 @@ class Load:
         await asyncio.gather(*[client() for _ in range(clients)])
 
     async def steady(self, rate: float, until: float) -> None:
+        """Ask at a rate, whether or not earlier answers are here."""
         began, number, asked = time.perf_counter(), 0, set()
         while (due := began + number / rate) < until:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -78,6 +82,7 @@ class Load:
 
 
 async def main() -> None:
+    """Run one load and print what came of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("--seconds", type=float, default=5.0)

@@ -1,4 +1,4 @@
-"""What the gateway is measured against: an upstream that costs next to nothing, a bare pass-through.
+"""What the gateway is measured against: an upstream that costs nothing, a bare pass-through.
 
     python bench/gateway_parts.py upstream|bare PORT [UPSTREAM_URL]
 
@@ -26,6 +26,7 @@ TEXT = "The parcel was handed to the courier on Monday and is on its way to you.
 
 
 def chat() -> bytes:
+    """Return a chat completion."""
     message = {"role": "assistant", "content": TEXT, "refusal": None}
     usage = {"prompt_tokens": 120, "completion_tokens": 60, "total_tokens": 180}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
@@ -34,6 +35,7 @@ def chat() -> bytes:
 
 
 def events() -> bytes:
+    """Return a stream of 20 events in chunked framing."""
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     parts = [({"content": TEXT[i * 18 : i * 18 + 18]}, None) for i in range(20)] + [({}, "stop")]
     rows = [
@@ -47,6 +49,7 @@ def events() -> bytes:
 
 
 def answer(kind: bytes, body: bytes, framing: bytes) -> bytes:
+    """Return an HTTP answer."""
     return b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\n" + framing + b"\r\n\r\n" + body
 
 
@@ -58,9 +61,11 @@ class Stub(asyncio.Protocol):
     """Answers each request when its last byte is here."""
 
     def connection_made(self, transport: Any) -> None:
+        """Keep the transport."""
         self.transport, self.data = transport, b""
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
         self.data += data
         while (at := self.data.find(b"\r\n\r\n")) >= 0:
             head = self.data[:at].lower()
@@ -74,6 +79,7 @@ class Stub(asyncio.Protocol):
 
 
 async def upstream(port: int) -> None:
+    """Serve the ready answers."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Stub, "127.0.0.1", port, backlog=1024)
     print("ready", flush=True)
@@ -87,6 +93,7 @@ class Bare:
         self.upstream = Upstream(Endpoint(model="m", base_url=url, server="openai"), Settings())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass one request on."""
         body = (await receive())["body"]
         exchange = await self.upstream.send(CHAT, (), body, 60.0)
         found = exchange.answer
@@ -101,6 +108,7 @@ class Bare:
 
 
 async def bare(port: int, url: str) -> None:
+    """Serve the bare pass-through."""
     config = uvicorn.Config(
         Bare(url), port=port, http="httptools", ws="none", lifespan="off", log_config=None,
         access_log=False, server_header=False, date_header=False,

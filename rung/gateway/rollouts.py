@@ -10,8 +10,6 @@ import json
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
 from rung.gateway.canary import Evidence, Unit, Verdict, judge
 from rung.gateway.modes import Mode, assign
 from rung.store import Store
