@@ -70,18 +70,11 @@ async def forward(
         if upstream is None:
             break
         left_s = (deadline_ms - monotonic_ms()) / 1000
-        if attempt:
-            if not upstream.budget.allows():
-                break
-            again = attempt - len(upstreams)
-            pause_s = delay_s(again, None, _jitter) if again >= 0 else 0.0
-            if pause_s >= left_s:
-                break
-            await asyncio.sleep(pause_s)
-            left_s -= pause_s
-        else:
+        if not attempt:
             upstream.budget.asked()
-        found = await _once(question, upstream, left_s)
+        elif not await _may_ask_again(upstream, attempt - len(upstreams), left_s):
+            break
+        found = await _once(question, upstream, (deadline_ms - monotonic_ms()) / 1000)
         if isinstance(found, Whole) and is_transient(found.status) or isinstance(found, Refusal):
             worst = found
         else:
@@ -89,6 +82,23 @@ async def forward(
     if isinstance(worst, Whole):
         return worst
     raise _resting(question.model, resting) if resting and worst.code == "no_endpoint" else worst
+
+
+async def _may_ask_again(upstream: Upstream, again: int, left_s: float) -> bool:
+    """Return whether one more attempt is within budget and time, after the pause it needs.
+
+    `again` counts from 0 once every endpoint has had its turn; before that there is no pause.
+    """
+    pause_s = delay_s(again, None, _jitter) if again >= 0 else 0.0
+    allowed = False
+    try:
+        if pause_s < left_s and upstream.budget.allows():
+            await asyncio.sleep(pause_s)
+            allowed = True
+    finally:
+        if not allowed:
+            upstream.breaker.gave_up()
+    return allowed
 
 
 def _resting(model: str, resting: Sequence[Upstream]) -> Refusal:

@@ -49,12 +49,11 @@ class Pool:
         try:
             async with asyncio.timeout(timeout_s):
                 given: Connection | None = await waiter
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            self._hand_on(waiter)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             raise ConnectionFailed("timeout", "no connection became free", untouched=True) from None
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and (freed := waiter.result()):
-                self.give_back(freed)
-            raise
         return given or await self.take(timeout_s)
 
     def give_back(self, connection: Connection) -> None:
@@ -63,12 +62,7 @@ class Pool:
         if not keep:
             connection.close()
             self._num_open -= 1
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(connection if keep else None)
-                return
-        if keep:
+        if not self._wake(connection if keep else None) and keep:
             self._idle.append(connection)
 
     def close(self) -> None:
@@ -99,8 +93,23 @@ class Pool:
 
     def _make_room(self) -> None:
         self._num_open -= 1
+        self._wake(None)
+
+    def _wake(self, given: Connection | None) -> bool:
+        """Give the first who still waits a connection, or leave to open one."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(None)
-                return
+                waiter.set_result(given)
+                return True
+        return False
+
+    def _hand_on(self, waiter: asyncio.Future[Connection | None]) -> None:
+        """Give on what came for one who stopped waiting in that very moment."""
+        if not waiter.done() or waiter.cancelled():
+            return
+        freed = waiter.result()
+        if freed is None:
+            self._wake(None)
+        else:
+            self.give_back(freed)

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from rung.train.methods import Job
 
 REPORT = "grpo.json"
+ROLLOUTS = "rollouts.jsonl"
 BAND = (0.1, 0.9)
 MIN_EXAMPLES = 4
 """Examples within the band, below which there is nothing to reinforce."""
@@ -72,14 +75,14 @@ class Weighted:
     advantage: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What was drawn in the course of a run."""
+    """What was drawn for one step."""
 
-    pass_rates: list[float] = field(default_factory=list)
-    """Share of right answers, each time answers were drawn."""
-    num_groups: int = 0
-    num_dropped: int = 0
+    pass_rate: float
+    """Share of right answers."""
+    num_groups: int
+    num_dropped: int
     """Groups that taught nothing."""
 
 
@@ -98,8 +101,10 @@ def train(job: Job, reward: Reward = Reward()) -> History:  # noqa: B008  (froze
         report = {"audit": audited.to_json(), **acceptance(groups), "num_in_band": len(examples)}
         write_atomic(job.folder / REPORT, json.dumps(report, indent=1) + "\n")
         _demand_band(groups, examples, job.task.name)
-        rollouts = Rollouts(sampler, job.model, examples, reward)
-        history = run_loop(
+        rollouts = Rollouts(
+            sampler, job.model, examples, reward, told=partial(_note, job.folder / ROLLOUTS)
+        )
+        return run_loop(
             job.model,
             examples,
             rollouts.loss,
@@ -110,14 +115,6 @@ def train(job: Job, reward: Reward = Reward()) -> History:  # noqa: B008  (froze
             tell=job.tell,
             identity=content_hash(["grpo", sorted(one.id for one in examples)]),
         )
-    drawn = rollouts.drawn
-    report |= {
-        "pass_rates": drawn.pass_rates,
-        "num_groups": drawn.num_groups,
-        "num_dropped": drawn.num_dropped,
-    }
-    write_atomic(job.folder / REPORT, json.dumps(report, indent=1) + "\n")
-    return history
 
 
 def in_band(groups: Sequence[Sequence[Attempt]]) -> list[Example]:
@@ -151,9 +148,15 @@ class Rollouts:
     """Draws answers to a batch of examples and gives their loss."""
 
     def __init__(
-        self, sampler: Sampler, model: Any, pool: Sequence[Example], reward: Reward
+        self,
+        sampler: Sampler,
+        model: Any,
+        pool: Sequence[Example],
+        reward: Reward,
+        *,
+        told: Callable[[Drawn], None],
     ) -> None:
-        self.drawn = Drawn()
+        self._told = told
         self._sampler, self._pool, self._reward = sampler, pool, reward
         self._reference = Reference(model) if reward.beta else None
         self._chunks: list[_Chunk] = []
@@ -223,9 +226,12 @@ class Rollouts:
             if missing <= 0:
                 break
             asked = self._others(missing)
-        self.drawn.pass_rates.append(sum(rates) / len(rates))
-        self.drawn.num_groups += len(rates)
-        self.drawn.num_dropped += len(rates) - len(found)
+        drawn = Drawn(
+            pass_rate=sum(rates) / len(rates),
+            num_groups=len(rates),
+            num_dropped=len(rates) - len(found),
+        )
+        self._told(drawn)
         return [answer for group in found for answer in group]
 
     def _others(self, count: int) -> list[Example]:
@@ -248,6 +254,12 @@ def weigh(
         (texts(attempt), one) for attempt, one in zip(group, advantages(rewards, kind), strict=True)
     ]
     return [Weighted(texts=written, advantage=one) for written, one in told if written]
+
+
+def _note(path: Path, drawn: Drawn) -> None:
+    """Append what was drawn to the run's file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(drawn)) + "\n")
 
 
 def _seed() -> int:

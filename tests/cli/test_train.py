@@ -13,7 +13,6 @@ pytest.importorskip("torch", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import tiny_gguf
-
 from rung.core.config import home
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

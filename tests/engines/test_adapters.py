@@ -28,7 +28,6 @@ pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import tiny_gguf
-
 from rung.engines.adapters import read_adapter
 from rung.engines.llama import LlamaEngine
 from rung.engines.llama_server import LlamaServerEngine

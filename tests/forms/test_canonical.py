@@ -22,7 +22,6 @@ from rung.forms.form import Form
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
 from reciter import Reciter, Vocabulary, grammars_of, record_lines
-
 from rung.engines.llama_packages import installed
 from rung.engines.llama_vocab import LlamaVocab
 

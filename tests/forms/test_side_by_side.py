@@ -15,11 +15,10 @@ from rung.engines.fake import FakeEngine
 from rung.engines.sampling import Logits
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from speeches import ASK, ORDER, always, by_branch, check, says
-
 from rung.engines.bytes import END, ByteEngine, Speak
 from rung.engines.steps import Branch, Opened, Step
 from rung.forms import Filling, compile_form, fill, fill_many
+from speeches import ASK, ORDER, always, by_branch, check, says
 
 
 class Attentive(ByteEngine):

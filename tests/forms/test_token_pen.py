@@ -19,8 +19,6 @@ from kinds import ANY, Kind, same
 from rung.engines.sampling import Logits
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from speeches import ASK, HOSTILE, HOWS, ORDER, SPEECHES, by_branch, check, flat, says
-
 from rung.engines.bytes import NUM_VOCAB, ByteEngine, Speak, scripted_speech
 from rung.forms import (
     Filling,
@@ -30,6 +28,7 @@ from rung.forms import (
     violation,
 )
 from rung.forms.token_pen import TokenPen
+from speeches import ASK, HOSTILE, HOWS, ORDER, SPEECHES, by_branch, check, flat, says
 
 
 @settings(max_examples=80)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import jobs
 import pytest
 
+import jobs
 from rung.core.errors import GateError, RungError, TrainError
 from rung.core.records import Row
 from rung.flow.repair import Repair, manifest_of, reader_of, repair, write_batch

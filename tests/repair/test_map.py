@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jobs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import jobs
 from rung.core.errors import GateError
 from rung.core.records import Row
 from rung.ladder.measure import cost_per_accepted

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jobs
 import pytest
 
+import jobs
 import offices
 from rung.core.records import Row, Status
 from rung.gate.rows import gather, read_rows

@@ -13,9 +13,9 @@ pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
 import gguf
-import tiny_gguf
 import torch
 
+import tiny_gguf
 import tiny_models
 from rung.core.errors import ConfigError, TrainError
 from rung.engines.adapters import base_hash, read_adapter

@@ -23,7 +23,7 @@ from rung.train import attempts, dpo, grpo, rft
 from rung.train.attempts import Drawing, draw_all
 from rung.train.audit import audit, demand_audited
 from rung.train.base import trainable
-from rung.train.grpo import Reward, Rollouts, weigh
+from rung.train.grpo import Drawn, Reward, Rollouts, weigh
 from rung.train.methods import Job
 from rung.train.reference import Reference
 from rung.train.rewards import verifier_of
@@ -109,7 +109,9 @@ def test_grpo_learns_from_rewards_alone(job: Job) -> None:
     grpo.train(settled(job, epochs=4, learning_rate=1e-2, batch_size=8), reward)
     assert toys.pass_rate(job) >= 0.6
     report = json.loads((job.folder / grpo.REPORT).read_text("utf-8"))
-    assert report["pass_rates"][-1] > report["pass_rates"][0]
+    lines = (job.folder / grpo.ROLLOUTS).read_text("utf-8").splitlines()
+    rates = [json.loads(line)["pass_rate"] for line in lines]
+    assert rates[-1] > rates[0]
     assert report["audit"]["problem"] == ""
     assert report["num_in_band"] < len(job.examples)  # never or always right is not trained on
 
@@ -160,10 +162,11 @@ def test_groups_that_teach_nothing_are_replaced(job: Job, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Sampler, "draw", draw)
     with sampler_of(job) as sampler:
-        rollouts = Rollouts(sampler, job.model, [third], Reward(group_size=2))
+        reward, told = Reward(group_size=2), list[Drawn]()
+        rollouts = Rollouts(sampler, job.model, [third], reward, told=told.append)
         loss = rollouts.loss(job.model, [first, second])
     assert asked == [[first.id, second.id], [third.id]]
-    assert (rollouts.drawn.num_groups, rollouts.drawn.num_dropped) == (3, 1)
+    assert [(one.num_groups, one.num_dropped) for one in told] == [(3, 1)]
     assert loss.num_trained == 4  # two answers of two groups, one decision each
 
 

@@ -18,9 +18,9 @@ pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("torch", reason="pip install 'rung[train]'")
 import safetensors.numpy
 import safetensors.torch
-import tiny_gguf
 import torch
 
+import tiny_gguf
 from rung.engines.adapters import base_hash, read_adapter
 from rung.store import Artifacts
 from rung.train.export import file_deltas, read_gguf, take_in, to_gguf

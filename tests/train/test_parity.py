@@ -20,8 +20,8 @@ pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import gguf
 import numpy as np
-import tiny_gguf
 
+import tiny_gguf
 from rung.engines.bound import BoundEngine
 from rung.engines.fake import FakeEngine
 from rung.engines.llama import LlamaEngine

@@ -16,9 +16,9 @@ pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
-import tiny_gguf
 import torch
 
+import tiny_gguf
 from rung.engines.llama import LlamaEngine
 from rung.flow.train import TrainOptions, TrainRun, train
 from rung.routes.answer import answer

@@ -13,7 +13,6 @@ pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import tiny_gguf
-
 from board import MOVE, Board
 from rung.agents.rendering import render_steps
 from rung.agents.spec import AgentSpec
