@@ -5,11 +5,12 @@ package stands above every stage because a climb ends at the gate and the regist
 ladder itself must not import. It decides nothing: every decision belongs to the stage it calls.
 """
 
-from rung.flow.ask import Asked, ask
+from rung.flow.ask import ask
 from rung.flow.climb import Options, climb, plan
 from rung.flow.decide import gate, promote
 from rung.flow.make import init
 from rung.flow.run import run_route
+from rung.routes.asked import Asked
 from rung.worlds.catalog import load
 
 __all__ = [

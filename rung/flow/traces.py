@@ -64,7 +64,7 @@ def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
             if call.status != 200 or call.outcome not in ("ok", "repaired", "escalated"):
                 continue
             said = log.feedback([call.id], call.tenant).get(call.id, [])
-            corrections = [f.correction for f in said if f.correction is not None]
+            corrections = [_as_text(f.correction) for f in said if f.correction is not None]
             verdicts = [f.accepted for f in said if f.accepted is not None]
             if call.pair or (verdicts and not verdicts[-1] and not corrections):
                 continue
@@ -99,6 +99,12 @@ def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
         return None
     last = {"role": "assistant", "content": answer}
     return {"messages": [*messages, last], "group": call.conversation, "call_id": call.id}
+
+
+def _as_text(correction: str) -> str:
+    """Return a corrected answer as a model would have written it."""
+    value = json.loads(correction)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _answer(response: Any) -> str:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:  # needs the `train` extra
 
 MIN_EXAMPLES = 20
 """With fewer, shots do as well and there is nothing to stop early on."""
-MAX_DEV = 128
-"""Dev examples that judge a run on the way."""
+MIN_DEV, MAX_DEV = 16, 128
+"""Dev examples that judge a run on the way: an eighth of the train examples, within these limits,
+so that eight judgements take about a tenth of a run."""
 _UNWRITABLE_SHARE = 0.5
 
 
@@ -85,7 +86,8 @@ def train(
     _pull(options.model, tell)
     base = base_path(options.model)
     examples, left_out, report = _curated(task, _examples(task, options), options)
-    dev = _draw(task.dev, MAX_DEV, options.seed)
+    num_dev = min(max(len(examples) // 8, MIN_DEV), MAX_DEV)
+    dev = _draw(task.dev, num_dev, options.seed)
     run = RunDir("train", task.name, _settings(task, options, examples, base_hash(base)))
     run.write_json("curation.json", report)
     with Writer(task, base, _style(options)) as writer:

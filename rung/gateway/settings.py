@@ -1,7 +1,7 @@
 """`RUNG_HOME/gateway.toml`: how the gateway captures, what it takes out, how much it lets in.
 
     [capture]
-    mode = "durable"            # or "async" (a crash loses at most the last second), "off"
+    mode = "durable"            # or "async" (a crash loses the last quarter second), "off"
     keep_days = 30              # 0 keeps calls for ever
     redact = ["mail", "phone", "card"]
     [capture.patterns]          # rules of one's own, by name

@@ -19,7 +19,7 @@ from rung.store.calls import Call
 
 MAX_PENDING = 8192
 MAX_BATCH = 512
-ASYNC_GATHER_S = 1.0
+ASYNC_GATHER_S = 0.25
 _ATTEMPTS = 3
 _log = logging.getLogger(__name__)
 

@@ -31,7 +31,6 @@ BUILT_IN = {"mail": _MAIL, "card": _CARD, "phone": _PHONE}
 """In the order they are applied: a card is not to be taken for a phone."""
 _NUMBER = re.compile(r"\d[\d ().\-/]{5,}\d")
 """Where a card or a phone may be; the rules themselves cost far more than looking for this."""
-_NUMBER_BYTES = re.compile(_NUMBER.pattern.encode())
 _MIN_CARD_DIGITS = 13
 _CARD_NUMBERS = range(10**12, 10**19)
 
@@ -68,7 +67,7 @@ class Redactor:
     def json(self, data: bytes) -> str:
         """Return JSON bytes as text without what the rules find; not JSON is taken as one text."""
         plain = data.decode("utf-8", "replace")
-        if not self._suspects(data):
+        if not self._suspects(data, plain):
             return plain
         try:
             value = msgspec.json.decode(data)
@@ -76,13 +75,18 @@ class Redactor:
         except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
             return self.text(plain)
 
-    def _suspects(self, data: bytes) -> bool:
-        """Return whether a rule could find something in these bytes of JSON."""
+    def _suspects(self, data: bytes, plain: str) -> bool:
+        """Return whether a rule could find something in these bytes of JSON, which are `plain`.
+
+        Escapes may hide a sign that a rule looks for, so those of `@` and `/` are suspect.
+        """
         if self._own:
             return True
         if not self._rules:
             return False
-        return b"@" in data or b"\\u" in data or _NUMBER_BYTES.search(data) is not None
+        if b"@" in data or b"\\u" in data or b"\\/" in data:
+            return True
+        return any(not _is_id(plain, found) for found in _NUMBER.finditer(plain))
 
     def _numbers(self, text: str) -> str:
         """Apply the rules for cards and phones where there are enough digits, signs around them

@@ -50,6 +50,22 @@ def draw_batches(lengths: Sequence[int], size: int, *, seed: int, epoch: int) ->
     return batches
 
 
+def in_passes(lengths: Sequence[int], room: int) -> list[list[int]]:
+    """Return the positions of items, in order, as many at a time as have `room` tokens together.
+
+    A longer item goes alone.
+    """
+    passes: list[list[int]] = []
+    left = 0
+    for at, length in enumerate(lengths):
+        if not passes or length > left:
+            passes.append([])
+            left = room
+        passes[-1].append(at)
+        left -= length
+    return passes
+
+
 def lay_out(texts: Sequence[Text], *, pad: int, share: bool = True) -> Layout:
     """Return a batch as rows; every text learns at least one token."""
     shared = _num_shared(texts) if share else 0

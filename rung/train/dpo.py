@@ -20,9 +20,9 @@ from rung.core.errors import TrainError
 from rung.core.files import write_atomic
 from rung.core.hashing import content_hash
 from rung.train.attempts import Drawing, distinct, draw_all
-from rung.train.batches import draw_batches
+from rung.train.batches import in_passes
 from rung.train.loop import History, Loss, run_loop
-from rung.train.losses import dpo_loss
+from rung.train.losses import TOKENS_AT_ONCE, add_up, dpo_loss
 from rung.train.pairs import Rated, pair_by_margin
 from rung.train.reference import frozen
 from rung.train.rewards import verifier_of
@@ -40,7 +40,6 @@ MAX_PAIRS = 2
 """Of one example."""
 MAX_DEV = 64
 """Dev examples whose answers judge a run on the way."""
-_PAIRS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,7 @@ def with_reference(model: Any, preferences: Sequence[Preference]) -> list[Prefer
     """Return the pairs with what the model thinks of them now."""
     found = list(preferences)
     with frozen(model):
-        for batch in draw_batches([one.length for one in found], _PAIRS_AT_ONCE, seed=0, epoch=0):
+        for batch in in_passes([one.length for one in found], TOKENS_AT_ONCE):
             chosen, rejected = _answers(model, [found[at] for at in batch])
             for at, *both in zip(batch, chosen.tolist(), rejected.tolist(), strict=True):
                 found[at] = replace(found[at], reference=(both[0], both[1]))
@@ -130,12 +129,17 @@ def prefer(job: Job, preferences: Sequence[Preference], sampler: Sampler) -> His
 
 def preference_loss(model: Any, pairs: Sequence[Preference], *, beta: float) -> Loss:
     """Return the mean DPO loss of a batch of pairs."""
-    chosen, rejected = _answers(model, pairs)
-    reference = torch.tensor([pair.reference for pair in pairs], device=chosen.device)
-    each = dpo_loss(chosen, rejected, reference[:, 0], reference[:, 1], beta=beta)
+
+    def part(some: Sequence[Preference]) -> torch.Tensor:
+        chosen, rejected = _answers(model, some)
+        reference = torch.tensor([pair.reference for pair in some], device=chosen.device)
+        each = dpo_loss(chosen, rejected, reference[:, 0], reference[:, 1], beta=beta)
+        return each.sum() / len(pairs)
+
+    passes = in_passes([pair.length for pair in pairs], TOKENS_AT_ONCE)
     texts = [text for pair in pairs for text in (*pair.chosen, *pair.rejected)]
     return Loss(
-        value=each.mean(),
+        value=add_up([partial(part, [pairs[at] for at in some]) for some in passes]),
         num_trained=sum(text.num_trained for text in texts),
         num_tokens=sum(len(text.tokens) for text in texts),
     )

@@ -149,7 +149,7 @@ def _tensors(path: Path, data: bytes) -> dict[str, Matrix]:
     import safetensors
 
     try:
-        found = safetensors.deserialize(data)
+        found = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
         raise TrainError(f"{path / WEIGHTS} is not safetensors: {error}") from None
     return {name: _array(name, spec) for name, spec in found}

@@ -138,9 +138,9 @@ def run_loop(
         while not run.is_over(batches_of.num_steps):
             batch = [items[at] for at in batches_of.at(run.history.step)]
             run.step(loss, batch, batches_of.num_steps)
+            tell(run.progress(batches_of.num_steps))
             if judge is not None and run.is_due(batches_of.num_steps):
                 run.judge(judge)
-            tell(run.progress(batches_of.num_steps))
     except KeyboardInterrupt:
         run.save()
         raise

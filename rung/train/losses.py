@@ -9,7 +9,7 @@ sections 3.1 and 3.3. Everything is in nats. Nothing here knows a model or a tex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -17,6 +17,23 @@ import torch
 Advantage = Literal["grpo", "rloo", "mean"]
 ADVANTAGES: tuple[Advantage, ...] = get_args(Advantage)
 _SPREAD_FLOOR = 1e-4
+
+
+TOKENS_AT_ONCE = 8192
+"""Tokens of one pass through a model whose gradients are added up; see `add_up`."""
+
+
+def add_up(parts: Sequence[Callable[[], torch.Tensor]]) -> torch.Tensor:
+    """Return the sum of losses, computed one after another, so that memory holds one at a time.
+
+    Of all but the last the gradient is added to the model here; the sum has that of the last.
+    """
+    value = 0.0
+    for part in parts[:-1]:
+        loss = part()
+        loss.backward()
+        value += float(loss.detach())
+    return parts[-1]() + value
 
 
 def dpo_loss(

@@ -214,13 +214,11 @@ def rate_of(group: Sequence[Attempt]) -> float:
     return sum(one.right for one in group) / len(group)
 
 
-def dev_lack(
-    sampler: Sampler, examples: Sequence[Example], *, temperature: float = 0.0, count: int = 1
-) -> Callable[[], float] | None:
+def dev_lack(sampler: Sampler, examples: Sequence[Example]) -> Callable[[], float] | None:
     """Return what judges a run: the share of dev examples answered wrongly; None without any."""
     if not examples:
         return None
-    return lambda: 1.0 - mean_pass(sampler.draw(examples, count, temperature=temperature, seed=0))
+    return lambda: 1.0 - mean_pass(sampler.draw(examples, 1, temperature=0.0, seed=0))
 
 
 def decided(episode: Episode) -> Output | None:

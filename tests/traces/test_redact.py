@@ -36,6 +36,8 @@ def test_json_is_decoded_before_it_is_looked_at() -> None:
     assert json.loads(REDACT.json(escaped)) == {
         "a": ["[mail]"], "[mail]": "[card]", "n": 1.5, "s": "t"
     }  # fmt: skip
+    slashed = rb'{"a": "030\/1234 5678"}'  # a slash may be escaped, and often is
+    assert json.loads(REDACT.json(slashed)) == {"a": "[phone]"}
     assert REDACT.json(b"not json b@c.de") == "not json [mail]"
     deep = b"[" * 5000 + b'"b@c.de"' + b"]" * 5000
     assert "b@c.de" not in REDACT.json(deep)

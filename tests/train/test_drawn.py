@@ -23,10 +23,10 @@ from rung.train import attempts, dpo, grpo, rft
 from rung.train.attempts import Drawing, draw_all
 from rung.train.audit import audit, demand_audited
 from rung.train.base import trainable
-from rung.train.grpo import Drawn, Reward, Rollouts, weigh
 from rung.train.methods import Job
 from rung.train.reference import Reference
 from rung.train.rewards import verifier_of
+from rung.train.rollouts import Drawn, Reward, Rollouts, weigh
 from rung.train.sampling import Attempt, Sampler, decided, pass_at
 from rung.train.sft import text_logprobs
 from rung.train.texts import Text

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="pip install 'rung[train]'")
 import torch
 
-from rung.train.losses import advantages, dpo_loss, policy_loss
+from rung.train.losses import add_up, advantages, dpo_loss, policy_loss
 
 REWARDS = (1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -55,6 +55,15 @@ def test_the_policy_loss_clips_what_went_far_enough() -> None:
     assert loss.item() == pytest.approx(-(1.0 + 1.28 - 1.5 + 0.5 - 0.8) / 5, abs=1e-6)
     loss.backward()
     assert [bool(one) for one in ratios.grad] == [True, False, True, True, False]
+
+
+def test_losses_that_are_added_up_have_the_gradient_of_their_sum() -> None:
+    weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    parts = [lambda at=at: weight[at] ** 2 for at in range(3)]
+    total = add_up(parts)
+    total.backward()
+    assert total.item() == 14.0
+    assert weight.grad.tolist() == [2.0, 4.0, 6.0]
 
 
 def test_the_divergence_from_the_reference_is_added() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -182,6 +181,3 @@ def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
     assert -1 not in steps  # a finished run is not trained again
     assert isinstance(again, TrainRun)
     assert again.trained.adapter == done.trained.adapter
-    changed = train(task, replace(options, epochs=1))
-    assert isinstance(changed, TrainRun)
-    assert changed.trained.adapter != done.trained.adapter
