@@ -34,8 +34,11 @@ class Asked:
     """The task's approved text for this answer; None where there is none."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return asdict(self)
+        """Return plain JSON; `reply` only where there is one."""
+        plain = asdict(self)
+        if self.reply is None:
+            del plain["reply"]
+        return plain
 
 
 def asked(route: Route, price: Price, found: Answer, replies: Replies | None = None) -> Asked:
