@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from rung.registry import record_parity
 from rung.routes.prompt import build_messages
 from rung.store import Artifacts, Store
 from rung.tasks.task import Task
+from rung.train.packages import demand_packages
 from rung.worlds.catalog import load
 
 if TYPE_CHECKING:  # needs the `train` extra
@@ -67,7 +67,7 @@ def check(
     Probes are those in the adapter's lineage, dev examples of the task it was trained on as its
     training writes them, or dev examples of `task`: `limit` of them.
     """
-    _demand_packages()
+    demand_packages("parity")
     from rung.train.parity import check_parity
 
     artifacts = Artifacts()
@@ -221,12 +221,3 @@ def _outputs(
             for example in task.dev[:limit]
         ],
     )
-
-
-def _demand_packages() -> None:
-    for package in ("torch", "transformers", "peft", "gguf", "llguidance"):
-        if find_spec(package) is None:
-            raise EngineError(
-                f"parity needs {package}, which is not installed",
-                hint="pip install 'rung[local,train]'",
-            )

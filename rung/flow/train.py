@@ -24,6 +24,7 @@ from rung.tasks.answers import Answers
 from rung.tasks.rows import read_rows
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Example, Task
+from rung.train.packages import demand_packages
 from rung.train.plan import LEARNING_RATES, TrainOptions, TrainPlan, estimate
 from rung.train.trained import Trained, find_trained, record
 from rung.worlds.catalog import load
@@ -73,13 +74,13 @@ def train(
     `told` gets the plan before training begins, `watch` each step. Raises TrainError for missing
     packages or too little data, GateError for data that would leak dev or the holdout.
     """
+    demand_packages("training")
     limit_spinning()  # before torch is imported
     keep_hub_offline()
-    from rung.train.base import base_path, demand_packages
+    from rung.train.base import base_path
     from rung.train.methods import Job, method
     from rung.train.write import Writer
 
-    demand_packages()
     learn, settings = method(options.method), _loop_settings(options)
     task = load(task) if isinstance(task, str) else task
     options = _going_on(task, options)

@@ -20,9 +20,6 @@ from rung.core.errors import ConfigError, TrainError
 from rung.engines.models import locate
 from rung.train.shape import LoraShape
 
-PACKAGES = ("torch", "transformers", "peft", "gguf", "accelerate", "llguidance")
-HINT = "pip install 'rung[train]'"
-
 
 def base_path(model: str) -> Path:
     """Return the file or folder of a model that can be trained.
@@ -42,9 +39,8 @@ def base_path(model: str) -> Path:
 def load_base(path: Path) -> Any:
     """Return a model's weights, frozen: 32-bit on a CPU, 16-bit or 4-bit on a GPU.
 
-    Raises EngineError for what is no model, TrainError for a missing package.
+    Raises EngineError for what is no model.
     """
-    demand_packages()
     from rung.engines.transformers_files import load_weights
 
     torch.set_num_threads(num_threads())
@@ -107,13 +103,6 @@ def _load_4bit(path: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(
         path, quantization_config=how, local_files_only=True, use_safetensors=True
     )
-
-
-def demand_packages() -> None:
-    """Raise TrainError naming the first package that training needs and that is not installed."""
-    for package in PACKAGES:
-        if find_spec(package) is None:
-            raise TrainError(f"training needs {package}, which is not installed", hint=HINT)
 
 
 def trainable(model: Any) -> dict[str, torch.nn.Parameter]:

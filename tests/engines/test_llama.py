@@ -166,7 +166,7 @@ def test_an_input_cannot_end_its_turn(llama: LlamaEngine) -> None:
         (Request(messages=chat("long " * 3000)), "the context has 2048"),
         (Request(messages=ASK, choices=("a", "b")), "limit an answer to given choices"),
         (Request(messages=ASK, max_tokens=5000), "the context has 2048"),
-        (Request(messages=ASK, adapter="mine"), "load adapters"),
+        (Request(messages=ASK, adapter="mine"), "not the name of an adapter"),
         (Request(messages=ASK, thinking="off"), "thinking"),
         (Request(), "neither messages nor a prompt"),
         (Request(messages=ASK, regex="(?=a)b"), "cannot enforce this grammar"),
