@@ -28,8 +28,11 @@ SCHEMA = {
 }
 
 
-def write_task(folder: Path) -> Task:
-    """Write a task in which a word of the input says which category is right."""
+def write_task(folder: Path, *, num_train: int = 30, num_other_words: int = 1) -> Task:
+    """Write a task in which a word of the input says which category is right.
+
+    12 of its 60 examples are holdout; what is not train is dev.
+    """
     random = Random(0)
     folder.mkdir()
     contract = 'name = "toy"\ntitle = "Toy"\ninstruction = "Say the category."\n'
@@ -38,9 +41,10 @@ def write_task(folder: Path) -> Task:
     rows = []
     for i in range(60):
         label = sorted(SIGNS)[i % 3]
-        words = [SIGNS[label], "".join(random.choices("bcdfghk", k=4))]
+        others = ["".join(random.choices("bcdfghk", k=4)) for _ in range(num_other_words)]
+        words = [SIGNS[label], *others]
         random.shuffle(words)
-        split = "train" if i < 30 else "dev" if i < 48 else "holdout"
+        split = "train" if i < num_train else "dev" if i < 48 else "holdout"
         rows.append(
             {"id": f"e{i}", "input": " ".join(words), "target": {"category": label}}
             | {"group": f"g{i}", "split": split}

@@ -86,7 +86,7 @@ def _compile(text: str, style: Style) -> Form:
     return Form(
         root=root,
         schema=source,
-        hash=content_hash(["form-2", text, style]),
+        hash=content_hash(["form-3", text, style]),
         style=style,
         checked=tuple(dict.fromkeys(compiler.checked)),
         narrowed=tuple(dict.fromkeys(compiler.narrowed)),

@@ -19,7 +19,7 @@ Output = Literal[
 Thought = Literal["off", "native", "scratchpad"]
 Telling = Literal["full", "bare"]
 
-ROUTE_VERSION = 3
+ROUTE_VERSION = 4
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
 _ADDED = {"adapter": "", "prompt": "full", "stages": [], "witnesses": [], "policy": ""}
 """Fields younger than stored routes, with the value that all of those have."""

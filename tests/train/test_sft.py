@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -18,13 +16,13 @@ pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import torch
 
 import tiny_gguf
+import toys
 from rung.engines.llama import LlamaEngine
 from rung.flow.train import TrainOptions, TrainRun, train
 from rung.routes.answer import answer
 from rung.routes.route import Route
 from rung.routes.runtime import Runtime
 from rung.store import Store
-from rung.tasks.folder import load_task
 from rung.tasks.task import Example, Task
 from rung.train.base import add_lora, load_base, trainable
 from rung.train.batches import lay_out
@@ -33,13 +31,6 @@ from rung.train.shape import LoraShape
 from rung.train.texts import Text
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-SIGNS = {"billing": "charged", "technical": "urgent", "account": "please"}
-SCHEMA = {
-    "type": "object",
-    "properties": {"category": {"enum": sorted(SIGNS)}},
-    "required": ["category"],
-}
 
 
 @pytest.fixture(autouse=True)
@@ -125,28 +116,6 @@ def test_below_the_lowest_adapted_layer_nothing_is_differentiated(base: Path) ->
     assert seen == [False, True]
 
 
-def toy_task(folder: Path) -> Task:
-    """A word of the input says which category is right; a random model knows none of it."""
-    random = Random(0)
-    folder.mkdir()
-    contract = 'name = "toy"\ntitle = "Toy"\ninstruction = "Say the category."\n'
-    (folder / "task.toml").write_text(contract, "utf-8")
-    (folder / "form.json").write_text(json.dumps(SCHEMA), "utf-8")
-    rows = []
-    for i in range(60):
-        label = sorted(SIGNS)[i % 3]
-        words = [SIGNS[label], *("".join(random.choices("bcdfghk", k=4)) for _ in range(3))]
-        random.shuffle(words)
-        split = "train" if i < 36 else "dev" if i < 48 else "holdout"
-        rows.append(
-            {"id": f"e{i}", "input": " ".join(words), "target": {"category": label}}
-            | {"group": f"g{i}", "split": split}
-        )
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "examples.jsonl").write_text(lines, "utf-8")
-    return load_task(folder)
-
-
 def pass_rate(task: Task, base: Path, examples: tuple[Example, ...], **route: Any) -> float:
     """Return how often llama.cpp, serving the adapter, answers right."""
     store = Store()
@@ -163,7 +132,7 @@ def pass_rate(task: Task, base: Path, examples: tuple[Example, ...], **route: An
 
 def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
     """On dev inputs never trained on, through the GGUF adapter, with and without the form."""
-    task = toy_task(tmp_path / "toy")
+    task = toys.write_task(tmp_path / "toy", num_train=36, num_other_words=3)
     options = TrainOptions(model=str(base), epochs=25, learning_rate=2e-2, rank=8)
     steps: list[int] = []
     done = train(task, options, watch=lambda progress: steps.append(progress.step))
