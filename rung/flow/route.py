@@ -22,9 +22,8 @@ from rung.flow.route_rows import Asking, draw_examples, find_routes, gather
 from rung.flow.session import Session, Tell, open_session
 from rung.registry import record_candidates
 from rung.routes.answer import answer_key
-from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.fit import Fit, fit_policy
-from rung.routes.escalation.mine import Mined, mine
+from rung.routes.escalation.mine import Mined, mine_stages
 from rung.routes.escalation.operating import Goal, Trial
 from rung.routes.escalation.outcomes import Stage
 from rung.routes.escalation.policy import cold_start
@@ -63,16 +62,8 @@ def mine_rules(task: str | Task, asking: Asking, tell: Tell | None = None) -> tu
         path = session.task.path / FILE
         before = read_rules(path)
         logs = found.logs
-        first = logs.stages[0]
-        hits, value, extra = 1.0 - first.accepted, None, 0.0
-        if len(logs.stages) > 1:
-            last = logs.stages[-1]
-            hits = ((first.accepted < 0.5) & (last.accepted > 0.5)).astype(np.float64)
-            value = first.loss_usd - last.loss_usd - last.cost_usd
-            extra = float(last.cost_usd.mean())
-        rows = logs.after[0] if logs.after else logs.before
-        log = Log(signals=rows, hits=hits, groups=logs.groups, value_usd=value)
-        mined = mine(log, seed=asking.seed, cost_usd=extra)
+        signals = logs.after[0] if logs.after else logs.before
+        mined = mine_stages(signals, logs.stages, logs.groups, seed=asking.seed)
         own = tuple(rule for rule in before.rules if rule.evidence is None)
         taken = {rule.id for rule in own}
         kept = tuple(rule for rule in mined.kept if rule.id not in taken)

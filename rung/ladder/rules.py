@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from rung.ladder import delegation
 from rung.ladder.delegation import Delegation
 from rung.ladder.rung import Rung, Situation
-from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.fit import fit_policy
-from rung.routes.escalation.mine import mine
+from rung.routes.escalation.mine import mine_stages
 from rung.routes.escalation.policy import Policy
 from rung.routes.escalation.rules import Rules
 from rung.routes.route import Route
@@ -37,14 +34,8 @@ def propose(situation: Situation) -> tuple[Route, ...]:
 
 def mined_rules(found: Delegation, *, seed: int) -> Rules:
     """Return confirmed rules for where the reference repairs the specialist, at a gain."""
-    first, last = found.logs.stages
-    log = Log(
-        signals=found.logs.after[0],
-        hits=((first.accepted < 0.5) & (last.accepted > 0.5)).astype(np.float64),
-        groups=found.logs.groups,
-        value_usd=first.loss_usd - last.loss_usd - last.cost_usd,
-    )
-    return Rules(rules=mine(log, seed=seed, cost_usd=float(last.cost_usd.mean())).kept)
+    logs = found.logs
+    return Rules(rules=mine_stages(logs.after[0], logs.stages, logs.groups, seed=seed).kept)
 
 
 def cascade_route(situation: Situation, found: Delegation, name: str, policy: Policy) -> Route:

@@ -25,9 +25,9 @@ def table(tmp_path, name, content):
         ("a.csv", "text;label\nhi;a"),
         ("a.CSV", 'text,label\n\n"hi",a\n\n'),
         ("a.tsv", "text\tlabel\nhi\ta\n"),
-        ("a.csv.gz", gzip.compress(b"text,label\nhi,a\n")),
+        ("a.csv.gz", gzip.compress(b"text,label\nhi,a\n", mtime=0)),
         ("a.jsonl", '{"text": "hi", "label": "a"}\n\n'),
-        ("a.ndjson.gz", gzip.compress(b'{"text": "hi", "label": "a"}')),
+        ("a.ndjson.gz", gzip.compress(b'{"text": "hi", "label": "a"}', mtime=0)),
     ],
 )
 def test_formats(tmp_path, name, content):

@@ -11,13 +11,15 @@ What is a hit is the caller's choice: a failure, or a failure that the stronger 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy.stats import hypergeom
 
 from rung.core.seeds import stream
 from rung.routes.escalation.candidates import MIN_SUPPORT, Log, Mask, covers, propose
+from rung.routes.escalation.outcomes import Stage
 from rung.routes.escalation.rules import Evidence, Rule
 from rung.stats.clusters import cluster
 from rung.stats.intervals import wilson
@@ -51,6 +53,26 @@ def mine(log: Log, *, seed: int = 0, cost_usd: float = 0.0) -> Mined:
         num_found_on=len(first),
         num_held_out=len(second),
     )
+
+
+def mine_stages(
+    signals: Sequence[Mapping[str, float]],
+    stages: Sequence[Stage],
+    groups: Sequence[str],
+    *,
+    seed: int = 0,
+) -> Mined:
+    """Mine where the first stage fails; with others, where the last repairs it, at its price."""
+    first, last = stages[0], stages[-1]
+    if len(stages) == 1:
+        return mine(Log(signals=signals, hits=1.0 - first.accepted, groups=groups), seed=seed)
+    log = Log(
+        signals=signals,
+        hits=((first.accepted < 0.5) & (last.accepted > 0.5)).astype(np.float64),
+        groups=groups,
+        value_usd=first.loss_usd - last.loss_usd - last.cost_usd,
+    )
+    return mine(log, seed=seed, cost_usd=float(last.cost_usd.mean()))
 
 
 def halves(groups: Sequence[str], *, seed: int) -> tuple[list[int], list[int]]:
