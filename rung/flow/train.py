@@ -15,7 +15,7 @@ from rung.core.clock import now_utc
 from rung.core.config import keep_hub_offline, limit_spinning
 from rung.core.errors import ConfigError, GateError, TrainError
 from rung.core.seeds import stream
-from rung.engines.adapters import base_hash
+from rung.engines.adapters import base_hash, read_adapter
 from rung.engines.models import pull
 from rung.gate.touching import check_untouched
 from rung.ladder.climb import Step
@@ -203,7 +203,11 @@ def _examples(task: Task, options: TrainOptions) -> list[Example]:
 
 def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
     """Return the options with the start of a method that learns from the model's own answers: the
-    task's last SFT adapter, where there is one and no other is named."""
+    task's last SFT adapter, where there is one and no other is named.
+
+    Raises EngineError for a start that is no adapter, before anything is spent on it."""
+    if options.start:
+        read_adapter(options.start, Artifacts())
     if options.method == "sft" or options.start:
         return options
     found = find_trained(task.name, options.model, "sft")

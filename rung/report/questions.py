@@ -1,10 +1,10 @@
 """What the arms of a climb answer: the `question | result | interpretation` lines.
 
 The questions are those a reader of a ladder asks: was it the form, was it the output budget, did
-thinking, examples, calibration, a linear head help, does mixing cost text quality, did dev hold on
-the holdout. Each result carries n and a 95 % interval; an interpretation claims a direction only
-where its interval excludes no effect, and never that two routes are equal. A question whose arms
-were not run is left out. The decision to promote is the gate's, not made here.
+thinking, examples, calibration, training, a linear head help, does mixing cost text quality, did
+dev hold on the holdout. Each result carries n and a 95 % interval; an interpretation claims a
+direction only where its interval excludes no effect, and never that two routes are equal. A
+question whose arms were not run is left out. The decision to promote is the gate's, not made here.
 
 Sources: paired clustered difference in `rung.stats.paired`; difference of two independent means
 from their own intervals: Zou and Donner 2008 (MOVER), as Newcombe 1998 for proportions.
@@ -30,7 +30,7 @@ from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
     "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "thinking",
-    "examples", "calibrated",
+    "examples", "calibrated", "sft",
 )  # fmt: skip
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
@@ -136,6 +136,17 @@ def _calibrated(arms: Sequence[Arm]) -> Iterator[Answered]:
             yield from _against_twin(arm, other, "Did calibration on labels help against {}?")
 
 
+def _trained(arms: Sequence[Arm]) -> Iterator[Answered]:
+    """Tell what training does from what the form does: one of them held the same."""
+    for arm in _of_rung(arms, "sft"):
+        if arm.route.endswith("+form"):
+            base = _first(arms, "recovery") or _first(arms, "form")
+            yield from _against_twin(arm, base, "Did training add to {}?")
+            yield from _against_twin(arm, _twin(arm, arms), "Does the form still add to {}?")
+        else:
+            yield from _against_twin(arm, _first(arms, "blank"), "Did training add to {}?")
+
+
 def _head(arms: Sequence[Arm]) -> Iterator[Answered]:
     for both in _pairs(arms, "form", "head"):
         yield _effect(
@@ -202,6 +213,7 @@ QUESTIONS: tuple[Callable[[Sequence[Arm]], Iterator[Answered]], ...] = (
     _thinking,
     _examples,
     _calibrated,
+    _trained,
     _head,
     _mixed,
 )

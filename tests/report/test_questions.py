@@ -97,6 +97,21 @@ def test_examples_fall_back_to_the_form_as_twin(arm_of):
     assert line(found, "Did examples in the prompt help form?").interpretation == "helped"
 
 
+def test_training_is_never_credited_for_the_form(arm_of):
+    found = answer_questions(
+        [
+            arm_of("blank", [0.0] * 40),
+            arm_of("form", [1.0, 0.0] * 20),
+            arm_of("sft", [0.0] * 40),
+            arm_of("sft", [1.0, 0.0] * 20, route="sft+form"),
+        ]
+    )
+    assert line(found, "Did training add to blank?").interpretation == "no difference shown at n=40"
+    assert line(found, "Did training add to form?").interpretation == "no difference shown at n=40"
+    assert line(found, "Does the form still add to sft?").interpretation.startswith("helped")
+    assert line(found, "Did training add to form?").result.startswith("sft+form - form .000 [")
+
+
 def test_calibration_is_compared_with_the_form_and_with_its_priors(arm_of):
     found = answer_questions(
         [
