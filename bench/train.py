@@ -6,10 +6,10 @@
 Every arm trains a fresh adapter of the same shape on the same token sequences, with the same tokens
 learnt, the same batch size, learning rate and seed, on the same threads, one after the other; dev
 loss is the same function of the same texts and its time is not counted. `trl` is SFTTrainer with
-its own defaults (bf16 autocast, recomputed activations, random batches), `trl-tuned` is it in
-32 bits, with activations kept and batches alike in length. The `rung-…` arms leave out one part
-each. Tokens are those of the texts, padding not counted. Needs `pip install 'rung[train,bench]'`.
-Nothing here is a test.
+its own defaults (bf16 autocast, recomputed activations, random batches), `trl-tuned` is it with
+activations kept and batches alike in length, `trl-tuned-fp32` that in 32 bits. The `rung-…` arms
+leave out one part each. Tokens are those of the texts, padding not counted. Needs
+`pip install 'rung[train,bench]'`. Nothing here is a test.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from rung.engines.catalogue import DEFAULT_MODEL  # noqa: E402
 from rung.train import batches, sft  # noqa: E402
 from rung.train.base import add_lora, base_path, load_base  # noqa: E402
 from rung.train.loop import Settings, run_loop  # noqa: E402
+from rung.train.precision import Precision, computing  # noqa: E402
 from rung.train.shape import LoraShape  # noqa: E402
 from rung.train.texts import Style, Text  # noqa: E402
 from rung.train.write import Writer  # noqa: E402
@@ -76,14 +78,14 @@ class Job:
     learning_rate: float
     seed: int
 
-    def model(self) -> Any:
+    def model(self, precision: Precision = "fp32") -> Any:
         """Return the base with a fresh adapter, equal for every arm."""
-        return add_lora(load_base(self.base), LoraShape(), seed=self.seed)
+        return add_lora(load_base(self.base, precision), LoraShape(), seed=self.seed)
 
 
-def by_rung(job: Job) -> Curve:
+def by_rung(job: Job, precision: Precision = "auto") -> Curve:
     """Train with the package's loop."""
-    curve, model = Curve(), job.model()
+    curve, model = Curve(), job.model(precision)
     settings = Settings(
         epochs=1000,
         batch_size=job.batch_size,
@@ -147,7 +149,8 @@ def all_logits(model: Any, layout: batches.Layout) -> Any:
     given: dict[str, Any] = {"input_ids": rows, "use_cache": False}
     if layout.prefix:
         given = {"input_ids": rows} | sft._behind_prefix(model, layout, rows.device)
-    logits = model(**given).logits
+    with computing(model, len(layout.prefix) + len(layout.rows[0])):
+        logits = model(**given).logits
     at, columns = torch.tensor(layout.places).T
     return logits[at, columns].float()
 
@@ -229,18 +232,17 @@ def _tokenizer(base: Path, kind: Any) -> Any:
     return tokenizer
 
 
+TUNED = {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}
 ARMS: dict[str, Callable[[Job], Curve]] = {
     "rung": by_rung,
     "rung-all-logits": without(sft, "place_logits", all_logits),
     "rung-no-sharing": without(batches, "_num_shared", lambda texts: 0),
     "rung-no-buckets": without(sys.modules["rung.train.loop"], "draw_batches", unsorted),
+    "rung-fp32": partial(by_rung, precision="fp32"),
+    "rung-fused-attention": without(sys.modules["rung.train.precision"], "NARROW", 0),
     "trl": by_trl,
-    "trl-tuned": lambda job: by_trl(
-        job,
-        gradient_checkpointing=False,
-        bf16=False,
-        train_sampling_strategy="group_by_length",
-    ),
+    "trl-tuned": partial(by_trl, **TUNED),
+    "trl-tuned-fp32": partial(by_trl, bf16=False, **TUNED),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from rung.cli.progress import show_progress
 if TYPE_CHECKING:
     from rung.train.loop import Progress
     from rung.train.plan import TrainPlan
+    from rung.train.precision import Precision
 
 _EVERY_S = 10.0
 
@@ -30,6 +31,9 @@ def train(
         float,
         typer.Option("--learning-rate", min=0.0, help="The highest one; 0: the method's own."),
     ] = 0.0,
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of frozen weights: bf16, fp32, or as suits.")
+    ] = "auto",
     prompt: Annotated[
         str, typer.Option("--prompt", help="full, or bare: the input without instructions.")
     ] = "bare",
@@ -63,7 +67,12 @@ def train(
     from rung.flow.train import train as run
     from rung.train.plan import TrainOptions
 
-    for given, known in ((prompt, ("full", "bare")), (learn, ("answer", "values"))):
+    choices = (
+        (prompt, ("full", "bare")),
+        (learn, ("answer", "values")),
+        (precision, ("auto", "bf16", "fp32")),
+    )
+    for given, known in choices:
         if given not in known:
             raise ConfigError(
                 f"{given!r} is not one of {', '.join(known)}", hint="rung train --help"
@@ -75,6 +84,7 @@ def train(
         limit=limit,
         minutes=minutes,
         learning_rate=learning_rate,
+        precision=cast("Precision", precision),
         prompt="full" if prompt == "full" else "bare",
         learn="values" if learn == "values" or parallel else "answer",
         parallel=parallel,

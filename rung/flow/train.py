@@ -123,7 +123,7 @@ def _model(base: Path, options: TrainOptions, run: RunDir) -> Any:
     from rung.train.base import add_lora, load_base
     from rung.train.shape import LoraShape
 
-    model = load_base(base)
+    model = load_base(base, options.precision if options.method == "sft" else "fp32")
     if options.start:
         return load_adapter(model, options.start, base, Artifacts(), run.path / "start")
     shape = LoraShape(rank=options.rank, alpha=2 * options.rank, top_layers=options.top_layers)
@@ -156,7 +156,12 @@ def _keep(
             "dev_texts": texts_hash(job.dev),
         },
         style=asdict(job.writer.style),
-        config={**asdict(job.settings), "rank": options.rank, "top_layers": options.top_layers},
+        config={
+            **asdict(job.settings),
+            "rank": options.rank,
+            "top_layers": options.top_layers,
+            "weights": str(job.model.get_output_embeddings().weight.dtype).removeprefix("torch."),
+        },
         seed=options.seed,
         metrics=metrics,
         start=options.start,

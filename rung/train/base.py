@@ -18,6 +18,7 @@ import torch
 from rung.core.config import num_threads
 from rung.core.errors import ConfigError, TrainError
 from rung.engines.models import locate
+from rung.train.precision import Precision, base_dtype
 from rung.train.shape import LoraShape
 
 
@@ -36,20 +37,19 @@ def base_path(model: str) -> Path:
     return locate(model).path
 
 
-def load_base(path: Path) -> Any:
-    """Return a model's weights, frozen: 32-bit on a CPU, 16-bit or 4-bit on a GPU.
+def load_base(path: Path, precision: Precision = "fp32") -> Any:
+    """Return a model's weights, frozen; on a GPU with bitsandbytes those of a folder in 4 bits.
 
     Raises EngineError for what is no model.
     """
     from rung.engines.transformers_files import load_weights
 
     torch.set_num_threads(num_threads())
-    if not torch.cuda.is_available():
-        model = load_weights(path, dtype="float32")
-    elif path.is_dir() and find_spec("bitsandbytes"):
+    dtype, device = base_dtype(precision), "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and path.is_dir() and find_spec("bitsandbytes"):
         model = _load_4bit(path)
-    else:
-        model = load_weights(path, dtype="bfloat16").to("cuda")
+    else:  # rounded after loading: a GGUF file asked for in 16 bits would stay packed
+        model = load_weights(path, dtype="float32").to(device, dtype)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model

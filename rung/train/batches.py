@@ -16,7 +16,7 @@ from rung.train.texts import Text
 
 _JITTER = 0.1
 """Lengths are blurred by this share, so that an epoch's batches are not the last one's."""
-MIN_SHARED = 8
+MIN_SHARED = 32
 """A shorter common beginning is not worth a pass of its own."""
 
 

@@ -17,6 +17,7 @@ import torch
 
 from rung.train.batches import Layout, draw_batches, lay_out
 from rung.train.loop import History, Loss, Progress, Settings, run_loop
+from rung.train.precision import computing
 from rung.train.texts import Text, texts_hash
 
 if TYPE_CHECKING:
@@ -128,8 +129,10 @@ def place_logits(model: Any, layout: Layout) -> torch.Tensor:
     rows = torch.tensor(layout.rows, device=device)
     given: dict[str, Any] = {"input_ids": rows, "use_cache": False}
     if layout.prefix:
-        given = {"input_ids": rows} | _behind_prefix(model, layout, device)
-    with _head_sees(model, layout, device):
+        with computing(model, len(layout.prefix)):
+            given = {"input_ids": rows} | _behind_prefix(model, layout, device)
+    columns = len(layout.prefix) + len(layout.rows[0])
+    with _head_sees(model, layout, device), computing(model, columns):
         logits: torch.Tensor = model(**given).logits
     return logits.float()
 

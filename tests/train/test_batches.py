@@ -50,9 +50,9 @@ def test_a_batch_is_laid_out_behind_its_shared_beginning() -> None:
 
 def test_what_comes_before_the_first_learnt_token_stays_in_its_row() -> None:
     """The token before it has logits to give, which a shared prefix does not."""
-    same = tuple(range(100, 120))
+    same = tuple(range(100, 140))
     layout = lay_out([text(*same, learnt=3), text(*same, 7, learnt=4)], pad=0)
-    assert layout.prefix == same[:16]
+    assert layout.prefix == same[:36]
     assert layout.places[:3] == ((0, 0), (0, 1), (0, 2))
 
 
