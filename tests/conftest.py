@@ -15,12 +15,17 @@ from hypothesis import HealthCheck, settings
 from rung.engines import models
 from rung.engines.base import Engine
 
+# A busy machine is no bug: property tests are bounded by their number of examples, not by time.
 settings.register_profile(
     "rung",
+    max_examples=50,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "thorough", settings.get_profile("rung"), max_examples=1000, derandomize=False
 )
 settings.load_profile("rung")
 

@@ -31,6 +31,7 @@ HOMES = {
     "llguidance": ("engines", "forms"),
     "mcp": ("worlds",),
     "pickle": (),
+    "cryptography": ("registry",),
 }
 
 

@@ -18,6 +18,7 @@ from rung.cli import (
     keys,
     mode,
     models,
+    pack,
     parity,
     promote,
     repair,
@@ -59,6 +60,7 @@ VERBS = (
     repair.repair,
     report.report,
     route.route,
+    pack.pack,
     serve.serve,
     mode.mode,
 )

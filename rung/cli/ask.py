@@ -10,18 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.cli.pack import Bundled, Trusted
 from rung.core.errors import ConfigError
 
 _MAX_INPUT_CHARS = 65_536
 
 
 def ask(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: Annotated[str, typer.Argument(help="Task; may be left out with --bundle.")] = "",
     text: Annotated[str, typer.Argument(help="The input.")] = "",
     file: Annotated[
         Path | None, typer.Option("--file", help="JSONL of strings or {'input': …} rows.")
     ] = None,
     route: Annotated[str, typer.Option("--route", help="A measured route instead.")] = "",
+    bundle: Bundled = None,
+    trust: Trusted = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer by the promoted route, with the probability of every choice.
@@ -30,6 +33,10 @@ def ask(
     """
     from rung import flow
 
+    if bundle is not None:
+        name, text = _of_bundle(bundle, trust, name, text)
+    elif not name:
+        raise ConfigError("rung ask needs a task", hint='rung ask NAME "…"; rung tasks lists them')
     if bool(text) == (file is not None):
         raise ConfigError("rung ask needs an input or --file", hint=f'rung ask {name} "…"')
     if file is not None:
@@ -46,6 +53,20 @@ def ask(
         _print(found)
     if found.status == "failed":
         raise typer.Exit(1)
+
+
+def _of_bundle(bundle: Path, trust: Path | None, name: str, text: str) -> tuple[str, str]:
+    """Return the bundle's task and the input, which is the only word where no task was named."""
+    from rung.registry.pack import move_in
+
+    task = move_in(bundle, trust)
+    if name and not text and name != task:
+        return task, name
+    if name not in ("", task):
+        raise ConfigError(
+            f"{bundle} holds task {task!r}, not {name!r}", hint=f'rung ask --bundle {bundle} "…"'
+        )
+    return task, text
 
 
 def _print(found: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.cli.pack import Bundled, Trusted
 from rung.core.errors import ConfigError
 
 
@@ -27,6 +28,8 @@ def serve(
     log: Annotated[str, typer.Option("--log", help="error, warning or info (every call).")] = (
         "warning"
     ),
+    bundle: Bundled = None,
+    trust: Trusted = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve tasks by their promoted routes and pass other models on, capturing every call."""
@@ -46,6 +49,10 @@ def serve(
 
     if log not in LEVELS:
         raise ConfigError(f"--log is {log!r}", hint=f"use one of {', '.join(LEVELS)}")
+    if bundle is not None:
+        from rung.registry.pack import move_in
+
+        move_in(bundle, trust)
     log_to_stderr(log)
     listen = Listen(host=host, port=port, admin_port=admin_port, drain_s=drain_s)
     run_gateway(read_settings(), listen, ready=ready)

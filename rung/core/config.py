@@ -26,6 +26,11 @@ def home() -> Path:
     return Path(os.environ.get("RUNG_HOME") or Path.home() / ".rung").expanduser().absolute()
 
 
+def move_home(path: Path) -> None:
+    """Let this process, and what it starts, live in another home."""
+    os.environ["RUNG_HOME"] = str(path)
+
+
 def offline() -> bool:
     """Return whether downloads are forbidden."""
     return os.environ.get("RUNG_OFFLINE", "") not in ("", "0")

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,7 +27,13 @@ from rung.core.records import Split
 from rung.tasks import lock as locks
 from rung.tasks import user_scorer
 from rung.tasks.answers import Answers, read_answers
-from rung.tasks.contract import check_name, format_contract, parse_contract, read_contract
+from rung.tasks.contract import (
+    check_name,
+    default_scoring,
+    format_contract,
+    parse_contract,
+    read_contract,
+)
 from rung.tasks.rows import SPLITS, Row, check_input, format_rows, read_rows
 from rung.tasks.splits import Splits, Ties, check_leaks, split_examples, split_hash
 from rung.tasks.task import Example, Task
@@ -35,6 +42,8 @@ CONTRACT = "task.toml"
 FORM = "form.json"
 EXAMPLES = "examples.jsonl"
 QUARANTINE = "quarantine.jsonl"
+SHOTS = "shots.jsonl"
+"""Instead of examples and lock, where a task only serves: train examples that its route shows."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,9 +65,14 @@ def load_task(path: Path) -> Task:
     if own_scorer.is_file():
         user_scorer.check_source(own_scorer)
     contract = read_contract(path / CONTRACT, answers, own_scorer=own_scorer.is_file())
-    rows = read_rows(path / EXAMPLES, answers)
-    lock = locks.read_lock(path / locks.FILE)
-    splits, lock = _first_lock(path, rows) if lock is None else _check_lock(path, rows, lock)
+    if (path / SHOTS).is_file():
+        splits: Splits = group_by_split(read_rows(path / SHOTS, answers, may_be_empty=True))
+        hashes, num_holdout = {split: split_hash(splits[split]) for split in SPLITS}, 0
+    else:
+        rows = read_rows(path / EXAMPLES, answers)
+        lock = locks.read_lock(path / locks.FILE)
+        splits, lock = _first_lock(path, rows) if lock is None else _check_lock(path, rows, lock)
+        hashes, num_holdout = dict(lock.hashes), lock.counts["holdout"]
     return Task(
         name=contract.name,
         title=contract.title,
@@ -78,9 +92,22 @@ def load_task(path: Path) -> Task:
         path=path,
         train=tuple(splits["train"]),
         dev=tuple(splits["dev"]),
-        num_holdout=lock.counts["holdout"],
-        split_hashes=MappingProxyType({str(split): lock.hashes[split] for split in SPLITS}),
+        num_holdout=num_holdout,
+        split_hashes=MappingProxyType({str(split): hashes[split] for split in SPLITS}),
     )
+
+
+def packed_files(task: Task, shots: Sequence[Example]) -> dict[str, str]:
+    """Return the files of a folder that only serves: the contract, and the train examples shown.
+
+    An own scorer is left out, being code; nothing is scored where nothing is measured.
+    """
+    plain = replace(task, scoring=default_scoring(Answers(task.schema)))
+    return {
+        CONTRACT: format_contract(plain),
+        FORM: json.dumps(task.schema, indent=1, ensure_ascii=False) + "\n",
+        SHOTS: "".join(format_rows((example, "train") for example in shots)),
+    }
 
 
 def save_task(

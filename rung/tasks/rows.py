@@ -26,12 +26,12 @@ _KEYS = ("id", "input", "target", "group", "split", "setup")
 Row = tuple[Example, Split | None]
 
 
-def read_rows(path: Path, answers: Answers) -> list[Row]:
+def read_rows(path: Path, answers: Answers, *, may_be_empty: bool = False) -> list[Row]:
     """Read and check every row, in file order.
 
     Raises TaskError with the line number (and the row's id where it has one) for bad JSON, unknown
     or missing keys, duplicate ids, inputs above 64 KiB, targets the schema refuses, and files with
-    no rows or more than 5,000,000.
+    no rows (unless it `may_be_empty`) or more than 5,000,000.
     """
     rows: list[Row] = []
     seen: dict[str, int] = {}
@@ -50,7 +50,7 @@ def read_rows(path: Path, answers: Answers) -> list[Row]:
         if len(rows) == MAX_ROWS:
             raise TaskError(f"{where}: more than {MAX_ROWS:,} rows", hint="sample the file first")
         rows.append(row)
-    if not rows:
+    if not (rows or may_be_empty):
         raise TaskError(f"reading {path}: it has no examples", hint="add rows, one JSON a line")
     return rows
 

@@ -1,16 +1,11 @@
 """Fixtures of the task tests: a small label task and the folder it is saved in."""
 
 import pytest
-from hypothesis import settings
 
 from rung.tasks.answers import Answers
 from rung.tasks.contract import default_scoring
 from rung.tasks.folder import save_task
 from rung.tasks.task import Example, Task
-
-# A busy machine is no bug: property tests are bounded by their number of examples, not by time.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 SCHEMA = {
     "type": "object",

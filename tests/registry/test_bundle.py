@@ -1,0 +1,135 @@
+"""A bundle is read back as it was written, or refused with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rung.core.errors import ConfigError
+from rung.registry.bundle import Manifest, read_bundle, write_bundle
+
+pytest.importorskip("cryptography", reason="pip install 'rung[sign]'")
+
+
+def manifest_of(files: dict[str, bytes]) -> Manifest:
+    return Manifest(
+        task="t",
+        route={},
+        route_hash="",
+        receipt={},
+        parity={},
+        models={},
+        code="rung",
+        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    )
+
+
+def keys() -> tuple[str, str]:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    private = Ed25519PrivateKey.generate()
+    secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return secret.decode(), public.decode()
+
+
+FILES = {"task/task.toml": b'name = "t"\n', f"artifacts/{'a' * 64}": b"\x00" * 300}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["task/task.toml", "task/form.json", *(f"artifacts/{c * 64}" for c in "abc")]
+        ),
+        st.binary(max_size=200),
+    )
+)
+def test_what_is_written_is_read(tmp_path: Path, files: dict[str, bytes]) -> None:
+    path = tmp_path / "b.rung"
+    digest = write_bundle(path, manifest_of(files), files)
+    bundle = read_bundle(path)
+    assert (bundle.files, bundle.digest, bundle.signed) == (files, digest, False)
+    first = path.read_bytes()
+    write_bundle(path, manifest_of(files), files)
+    assert path.read_bytes() == first
+
+
+@given(st.data())
+def test_a_damaged_file_is_refused_or_means_the_same(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "b.rung"
+    write_bundle(path, manifest_of(FILES), FILES)
+    whole = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(whole)
+    try:
+        assert read_bundle(path).files == FILES
+    except ConfigError as error:
+        assert str(path) in str(error)
+
+
+def test_only_the_trusted_key_opens_a_signed_bundle(tmp_path: Path) -> None:
+    (secret, public), (_, other) = keys(), keys()
+    path = tmp_path / "b.rung"
+    write_bundle(path, manifest_of(FILES), FILES, secret)
+    assert read_bundle(path, public).signed
+    with pytest.raises(ConfigError, match="not signed by the trusted key"):
+        read_bundle(path, other)
+    write_bundle(path, manifest_of(FILES), FILES)
+    with pytest.raises(ConfigError, match="is not signed"):
+        read_bundle(path, public)
+    with pytest.raises(ConfigError, match="no public Ed25519 key"):
+        read_bundle(path, "nonsense")
+    with pytest.raises(ConfigError, match="no private Ed25519 key"):
+        write_bundle(path, manifest_of(FILES), FILES, public)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("task/../../evil", "no bundle may hold"),
+        ("/etc/passwd", "no bundle may hold"),
+        ("task/scorer.py", "no bundle may hold"),
+        (f"artifacts/{'b' * 64}", "not in its manifest"),
+    ],
+)
+def test_what_does_not_belong_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+    path = tmp_path / "b.rung"
+    write_bundle(path, manifest_of(FILES), FILES)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"import os")
+    with pytest.raises(ConfigError, match=reason):
+        read_bundle(path)
+
+
+def test_sizes_are_checked_before_anything_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b.rung"
+    write_bundle(path, manifest_of(FILES), FILES)
+    monkeypatch.setattr("rung.registry.bundle.MAX_BYTES", 100)
+    with pytest.raises(ConfigError, match="holds more than"):
+        read_bundle(path)
+
+
+def test_what_is_no_bundle_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read_bundle(tmp_path / "none.rung")
+    (tmp_path / "text.rung").write_text("hello")
+    with pytest.raises(ConfigError, match="not a zip file"):
+        read_bundle(tmp_path / "text.rung")
+    with zipfile.ZipFile(tmp_path / "empty.rung", "w"):
+        pass
+    with pytest.raises(ConfigError, match="no readable manifest"):
+        read_bundle(tmp_path / "empty.rung")
