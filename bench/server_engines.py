@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from rung.engines.base import Engine
@@ -28,7 +29,7 @@ def opener(name: str) -> Iterator[Open]:
     elif name.startswith("vllm:"):
         from real_servers import SERVED, vllm
 
-        program, log = os.environ["RUNG_TEST_VLLM"], Path("vllm.log")
+        program, log = os.environ["RUNG_TEST_VLLM"], Path(gettempdir()) / "rung-vllm.log"
         with vllm(program, Path(name.removeprefix("vllm:")), log) as url:
             yield salted(Endpoint(model=SERVED, base_url=url))
     elif name.startswith("http:"):
