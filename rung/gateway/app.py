@@ -15,6 +15,7 @@ import msgspec
 from rung.gateway.access import Visitor
 from rung.gateway.asgi import JSON, ClientGone, Receive, Request, Scope, Send
 from rung.gateway.feedback import read_feedback
+from rung.gateway.openapi import document
 from rung.gateway.passthrough import pass_on
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
@@ -40,10 +41,13 @@ class Gateway:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._tasks = Tasks(service)
+        self._schemas: dict[str, dict[str, Any]] = {}
+        """Of tasks that were described; a task's form does not change while it serves."""
         self._pages: dict[str, tuple[str, Handler]] = {
             "/healthz": ("GET", self._alive),
             "/readyz": ("GET", self._ready),
             _MODELS: ("GET", self._models),
+            "/openapi.json": ("GET", self._openapi),
             "/v1/feedback": ("POST", self._feedback),
             "/v1/systemone": ("POST", self._systemone),
         }
@@ -140,6 +144,19 @@ class Gateway:
             raise Refusal(404, "model_not_found", f"the model {name!r} does not exist")
         await _reply(request, 200, _card(name))
 
+    async def _openapi(self, request: Request) -> None:
+        visitor = self.service.door.admit(request.headers)
+        names = [task for task in self.service.tasks if visitor.may_use(PREFIX + task)]
+        schemas = await asyncio.to_thread(lambda: {name: self._schema(name) for name in names})
+        await _reply(request, 200, document(schemas, with_keys=self.service.door.required))
+
+    def _schema(self, task: str) -> dict[str, Any]:
+        if task not in self._schemas:
+            from rung.worlds.catalog import load
+
+            self._schemas[task] = load(task).schema
+        return self._schemas[task]
+
     def _names(self, visitor: Visitor) -> list[str]:
         names = [PREFIX + task for task in self.service.tasks] + self.service.catalogue.models()
         return [name for name in names if visitor.may_use(name)]
@@ -172,7 +189,8 @@ class Gateway:
 
 def _demand(request: Request, method: str) -> None:
     if request.method != method:
-        raise Refusal(405, "wrong_method", f"{request.path} takes {method}, not {request.method}")
+        message = f"{request.path} takes {method}, not {request.method}"
+        raise Refusal(405, "wrong_method", message, allow=method)
 
 
 def _card(name: str) -> dict[str, Any]:

@@ -28,19 +28,28 @@ class Refusal(Exception):  # noqa: N818 - an answer to one client, not an error 
     """Ends a request with an HTTP status, a code for programs and a sentence for people."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry_after_s: float | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        allow: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+        self.allow = allow
+        """The method that the address takes, where another was used."""
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return `retry-after` in whole seconds where the client is to wait."""
-        if self.retry_after_s is None:
-            return []
-        return [(b"retry-after", str(max(1, math.ceil(self.retry_after_s))).encode())]
+        """Return `retry-after`, in whole seconds, and `allow`, where there is one."""
+        found = [(b"allow", self.allow.encode())] if self.allow else []
+        if self.retry_after_s is not None:
+            found.append((b"retry-after", str(max(1, math.ceil(self.retry_after_s))).encode()))
+        return found
 
     def body(self, wire: str = "chat") -> bytes:
         """Return the error as the wire's clients read it."""
