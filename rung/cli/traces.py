@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.out import AsJson, console, print_json, say
 
 app = typer.Typer(help="List, show and export captured calls.", no_args_is_help=True)
 
@@ -85,6 +85,39 @@ def export(
         print_json(row)
         number += 1
     say(f"{number} rows" + ("" if number else "; was anything captured? rung traces list"))
+
+
+@app.command(name="query")
+def query_calls(
+    sql: Annotated[str, typer.Argument(help="One statement over the table calls.")],
+    task: Task = "",
+    tenant: Tenant = None,
+    since: Since = "",
+    texts: Annotated[
+        bool, typer.Option("--texts", help="Requests and responses are columns too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask captured calls in SQL: 'SELECT task, avg(cost_usd) FROM calls GROUP BY 1'."""
+    from rich.table import Table
+
+    from rung.flow.traces import Filter, queried
+
+    found = queried(Filter(task=task, tenant=tenant, since=since), sql, texts=texts)
+    if as_json:
+        for row in found.rows:
+            print_json(dict(zip(found.columns, map(_plain, row), strict=True)))
+        return
+    table = Table(*found.columns, box=None)
+    for row in found.rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console().print(table)
+    say(f"{len(found.rows)} rows")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it: numbers, texts and lists as they are, times as text."""
+    return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
 
 
 def _block(title: str, text: Any) -> None:

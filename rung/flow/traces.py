@@ -12,6 +12,7 @@ from rung.core.errors import TraceError
 from rung.store import Store
 from rung.store.calls import Call, CallLog
 from rung.traces import Trace, traces_of
+from rung.traces.query import Table, query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ def captured(wanted: Filter) -> Iterator[Call]:
     """Yield calls, oldest first."""
     with closing(Store()) as store:
         yield from CallLog(store).read(**asdict(wanted))
+
+
+def queried(wanted: Filter, sql: str, *, texts: bool = False) -> Table:
+    """Return what SQL says of the calls, the table `calls`. Raises TraceError."""
+    return query(captured(wanted), sql, texts=texts)
 
 
 def find_trace(id_: str) -> dict[str, Any]:

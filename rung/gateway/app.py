@@ -1,6 +1,6 @@
 """Every address of the gateway, and what becomes of a request that goes wrong.
 
-A bare ASGI application: a dictionary of addresses, no framework (`bench/gateway.py` says why).
+A bare ASGI application: a dictionary of addresses, no framework (decision 0009).
 """
 
 from __future__ import annotations

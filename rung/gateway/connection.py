@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection to an endpoint: send a request, read its answer as it comes.
 
-Written on asyncio and httptools because the client decides what a gateway costs: a general client
-takes 3 to 30 times the CPU (`bench/gateway.py`). It follows no redirect, keeps no cookie, uses no
+Written on asyncio and httptools because the client decides what a gateway costs
+(`bench/gateway_clients.py`, decision 0009). It follows no redirect, keeps no cookie, uses no
 proxy and never asks again. Connections are shared out in `pool.py`.
 """
 

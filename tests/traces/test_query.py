@@ -1,0 +1,70 @@
+"""SQL over calls: what was captured, and nothing else of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rung.core.errors import TraceError
+from rung.store.calls import Call
+from rung.traces.query import query
+
+pytest.importorskip("duckdb", reason="pip install 'rung[analytics]'")
+
+CALLS = [
+    Call(
+        id=f"call_{number:028x}",
+        created=f"2026-11-26T10:00:{number:02}+00:00",
+        model="task/mail",
+        task="mail",
+        arm="specialist" if number % 3 else "frontier",
+        status=200,
+        cost_usd=0.01 * number if number else None,
+        latency_ms=float(number),
+        request='{"input": "my card é \\u2028"}',
+    )
+    for number in range(9)
+]
+
+
+def test_calls_are_a_table_with_their_types() -> None:
+    found = query(CALLS, "SELECT arm, count(*) n, sum(cost_usd), max(latency_ms) FROM calls "
+                         "GROUP BY arm ORDER BY arm")  # fmt: skip
+    assert found.columns == ("arm", "n", "sum(cost_usd)", "max(latency_ms)")
+    (frontier, n, cost, slowest), specialist = found.rows
+    assert (frontier, n, slowest) == ("frontier", 3, 6.0)
+    assert cost == pytest.approx(0.09)
+    assert specialist[1] == 6
+    assert query([], "SELECT count(*) FROM calls").rows == ((0,),)
+
+
+def test_texts_are_columns_only_when_they_are_asked_for() -> None:
+    with pytest.raises(TraceError, match="request"):
+        query(CALLS, "SELECT request FROM calls")
+    found = query(CALLS, "SELECT DISTINCT request FROM calls", texts=True)
+    assert found.rows == ((CALLS[0].request,),)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{file}', columns={{'a': 'VARCHAR'}})",
+        "COPY calls TO '{file}.csv'",
+        "ATTACH '{file}.db'",
+        "INSTALL httpfs",
+        "SET enable_external_access=true",
+    ],
+)
+def test_a_query_reaches_no_file_and_no_network(tmp_path: Path, sql: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n")
+    with pytest.raises(TraceError, match="cannot be run"):
+        query(CALLS, sql.format(file=secret))
+    assert [path.name for path in tmp_path.iterdir() if path.name != "rung"] == ["secret"]
+
+
+def test_a_wrong_statement_names_the_columns() -> None:
+    with pytest.raises(TraceError) as caught:
+        query(CALLS, "SELECT nothing FROM calls")
+    assert "cost_usd" in (caught.value.hint or "")
