@@ -6,9 +6,8 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1] / "rung"
 ORDER = (
@@ -35,8 +34,14 @@ HOMES = {
 }
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(ROOT.rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def stage_of(path: Path) -> str:
@@ -44,7 +49,7 @@ def stage_of(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -57,14 +62,15 @@ def test_every_folder_has_a_place() -> None:
     assert folders == set(ORDER)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_up(path: Path) -> None:
-    stage = stage_of(path)
-    if not stage:
-        return
-    allowed = set(ORDER[: ORDER.index(stage) + 1])
-    used = {name.split(".")[1] for name in imported(path) if name.startswith("rung.")}
-    assert (used & set(ORDER)) <= allowed
+def test_imports_point_up() -> None:
+    strays = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules()
+        if (stage := stage_of(path))
+        for name in imported(path)
+        if name.startswith("rung.") and name.split(".")[1] in ORDER[ORDER.index(stage) + 1 :]
+    ]
+    assert not strays
 
 
 def test_heavy_and_unsafe_imports_stay_at_home() -> None:
@@ -92,7 +98,7 @@ def test_only_core_config_reads_the_environment() -> None:
     readers = [
         str(path.relative_to(ROOT))
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     ]
     assert set(readers) == {"core/config.py"}
@@ -127,6 +133,6 @@ def test_files_stay_readable() -> None:
     assert not long
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_module_says_what_it_owns(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+def test_every_module_says_what_it_owns() -> None:
+    silent = [path.relative_to(ROOT) for path in modules() if not ast.get_docstring(tree(path))]
+    assert not silent
