@@ -121,9 +121,11 @@ def _model(base: Path, options: TrainOptions, run: RunDir) -> Any:
     """Return the base with the adapter to train: a fresh one, or the one to go on from."""
     from rung.train.adapter import load_adapter
     from rung.train.base import add_lora, load_base
+    from rung.train.precision import for_drawing
     from rung.train.shape import LoraShape
 
-    model = load_base(base, options.precision if options.method == "sft" else "fp32")
+    precision = options.precision
+    model = load_base(base, precision if options.method == "sft" else for_drawing(precision))
     if options.start:
         return load_adapter(model, options.start, base, Artifacts(), run.path / "start")
     shape = LoraShape(rank=options.rank, alpha=2 * options.rank, top_layers=options.top_layers)

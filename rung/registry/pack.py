@@ -25,6 +25,7 @@ from rung.registry.bundle import Bundle, Manifest, read_bundle, write_bundle
 from rung.registry.log import PARITY, promote_route, promoted, record_parity
 from rung.routes.route import ROUTE_VERSION, Route
 from rung.store import Artifacts, Store
+from rung.tasks.contract import check_name
 from rung.tasks.folder import packed_files
 from rung.tasks.task import Task
 
@@ -111,9 +112,10 @@ def lay_out(bundle: Bundle) -> Path:
     """Return the home in which the bundle's route is in service, made on first use.
 
     Raises ConfigError for a route that this version would answer otherwise, or a model whose
-    weights here are not those it was packed with.
+    weights here are not those it was packed with, TaskError for a name that no task may have.
     """
     manifest = bundle.manifest
+    check_name(manifest.task)  # it becomes the name of a folder
     route = Route.from_json(dict(manifest.route))
     if route.hash != manifest.route_hash:
         raise ConfigError(

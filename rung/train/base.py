@@ -38,7 +38,7 @@ def base_path(model: str) -> Path:
 
 
 def load_base(path: Path, precision: Precision = "fp32") -> Any:
-    """Return a model's weights, frozen; on a GPU with bitsandbytes those of a folder in 4 bits.
+    """Return a model's weights, frozen; on a GPU with bitsandbytes a folder's 16 bits become 4.
 
     Raises EngineError for what is no model.
     """
@@ -46,7 +46,8 @@ def load_base(path: Path, precision: Precision = "fp32") -> Any:
 
     torch.set_num_threads(num_threads())
     dtype, device = base_dtype(precision), "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and path.is_dir() and find_spec("bitsandbytes"):
+    is_half = dtype == torch.bfloat16
+    if device == "cuda" and path.is_dir() and is_half and find_spec("bitsandbytes"):
         model = _load_4bit(path)
     else:  # rounded after loading: a GGUF file asked for in 16 bits would stay packed
         model = load_weights(path, dtype="float32").to(device, dtype)

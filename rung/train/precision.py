@@ -25,6 +25,11 @@ def base_dtype(precision: Precision) -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
+def for_drawing(precision: Precision) -> Precision:
+    """Return the precision of a model that also draws answers: on a CPU always 32 bits."""
+    return precision if torch.cuda.is_available() else "fp32"
+
+
 def _multiplies_bf16() -> bool:
     """Return whether this processor has instructions for products of bfloat16."""
     has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

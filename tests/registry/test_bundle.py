@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, TaskError
 from rung.registry.bundle import Manifest, read_bundle, write_bundle
+from rung.registry.pack import move_in
 
 pytest.importorskip("cryptography", reason="pip install 'rung[sign]'")
 
@@ -133,3 +135,12 @@ def test_what_is_no_bundle_is_said_so(tmp_path: Path) -> None:
         pass
     with pytest.raises(ConfigError, match="no readable manifest"):
         read_bundle(tmp_path / "empty.rung")
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "/tmp/evil", "", "a/b"])
+def test_a_task_cannot_name_a_place_outside(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "b.rung"
+    write_bundle(path, replace(manifest_of(FILES), task=name), FILES)
+    with pytest.raises(TaskError):
+        move_in(path)
+    assert [found.name for found in tmp_path.iterdir()] == ["b.rung"]
