@@ -154,7 +154,11 @@ def _parse(told: bytes, path: Path) -> Manifest:
                 hint="upgrade rung",
             )
         manifest = Manifest(**data)
-        if not all(isinstance(digest, str) for digest in manifest.files.values()):
+        tables = (manifest.route, manifest.receipt, manifest.parity)
+        texts = (manifest.task, *manifest.files.values(), *manifest.models.values())
+        if not all(isinstance(table, dict) for table in tables):
+            raise TypeError
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ConfigError(f"bundle {path} has no readable manifest") from None

@@ -116,7 +116,10 @@ def lay_out(bundle: Bundle) -> Path:
     """
     manifest = bundle.manifest
     check_name(manifest.task)  # it becomes the name of a folder
-    route = Route.from_json(dict(manifest.route))
+    try:
+        route = Route.from_json(dict(manifest.route))
+    except (TypeError, ValueError, KeyError):
+        raise ConfigError("the bundle's route cannot be read", hint="pack it again") from None
     if route.hash != manifest.route_hash:
         raise ConfigError(
             f"the bundle was packed by {manifest.code}, whose routes answer otherwise here",

@@ -144,3 +144,16 @@ def test_a_task_cannot_name_a_place_outside(tmp_path: Path, name: str) -> None:
     with pytest.raises(TaskError):
         move_in(path)
     assert [found.name for found in tmp_path.iterdir()] == ["b.rung"]
+
+
+def test_a_manifest_of_other_things_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "b.rung"
+    for changed, reason in (
+        ({"route": []}, "no readable manifest"),
+        ({"models": {"m": 1}}, "no readable manifest"),
+        ({"version": 2}, "of version 2"),
+        ({"route": {"name": "r"}}, "route cannot be read"),
+    ):
+        write_bundle(path, replace(manifest_of(FILES), **changed), FILES)
+        with pytest.raises(ConfigError, match=reason):
+            move_in(path)
