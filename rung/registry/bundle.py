@@ -69,7 +69,6 @@ class Bundle:
     files: Mapping[str, bytes]
     digest: str
     """SHA-256 of the manifest: the bundle's name."""
-    signed: bool
 
 
 def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes], key: str = "") -> str:
@@ -113,8 +112,7 @@ def read_bundle(path: Path, trusted: str = "") -> Bundle:
     for name, data in contents.items():
         if hashlib.sha256(data).hexdigest() != manifest.files[name]:
             raise ConfigError(f"bundle {path} is damaged: {name} was altered")
-    digest = hashlib.sha256(told).hexdigest()
-    return Bundle(manifest=manifest, files=contents, digest=digest, signed=bool(trusted))
+    return Bundle(manifest=manifest, files=contents, digest=hashlib.sha256(told).hexdigest())
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
