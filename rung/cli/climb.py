@@ -16,7 +16,7 @@ def climb(
         list[str] | None, typer.Option("--model", help="Small model; may be given several times.")
     ] = None,
     reference: Annotated[
-        str, typer.Option("--reference", help="Strong model that candidates must match.")
+        str, typer.Option("--reference", help="Strong model to match, or recorded:NAME.")
     ] = "",
     rungs: Annotated[
         str,

@@ -31,6 +31,9 @@ def train(
         float,
         typer.Option("--learning-rate", min=0.0, help="The highest one; 0: the method's own."),
     ] = 0.0,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=0, help="Texts a step; 0: as suits their number.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option("--precision", help="Of frozen weights: bf16, fp32, or as suits.")
     ] = "auto",
@@ -84,6 +87,7 @@ def train(
         limit=limit,
         minutes=minutes,
         learning_rate=learning_rate,
+        batch_size=batch_size,
         precision=cast("Precision", precision),
         prompt="full" if prompt == "full" else "bare",
         learn="values" if learn == "values" or parallel else "answer",

@@ -13,6 +13,7 @@ from rung.core.records import Usage
 from rung.engines.catalogue import DEFAULT_MODEL
 from rung.engines.prices import cost_usd, price_of
 from rung.flow.decide import Judged, judge_routes
+from rung.flow.recorded import is_recorded, recorded_route
 from rung.flow.session import Session, Tell, open_session, situation
 from rung.gate.limits import check_limits
 from rung.gate.rows import gather
@@ -37,7 +38,8 @@ class Options:
 
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     reference: str = ""
-    """A strong model whose answers the candidates must match; empty: the raw small model."""
+    """A strong model whose answers the candidates must match, or `recorded:NAME`, a run of one that
+    the task keeps; empty: the raw small model."""
     rungs: tuple[str, ...] = ()
     """Names of rungs; the whole ladder, without the optional ones, when empty."""
     limit: int = 0
@@ -87,7 +89,9 @@ def climb(task: str | Task, options: Options = Options(), tell: Tell | None = No
 def _prepare(session: Session, options: Options) -> _Ascent:
     task = session.task
     rungs = select_rungs(options.rungs, in_world=bool(task.world))
-    strong = _reference(session, options) if options.reference else None
+    given = options.reference
+    replayed = recorded_route(task, given) if is_recorded(given) else None
+    strong = _reference(session, options) if given and replayed is None else None
     situations = [
         replace(situation(session, model, options.seed), reference=strong)
         for model in options.models
@@ -100,7 +104,7 @@ def _prepare(session: Session, options: Options) -> _Ascent:
             hint="leave out --rungs, or choose a model that can do more",
         )
     run = RunDir("climb", task.name, _settings(task, options, proposed, needs))
-    incumbent = _incumbent(session, options, situations[0], run)
+    incumbent = replayed or _incumbent(session, options, situations[0], run)
     saved = run.path / "plan.json"
     if saved.exists():
         made = Plan(**json.loads(saved.read_text("utf-8")))
@@ -184,7 +188,8 @@ def _plan(
 ) -> Plan:
     dev = draw(session.task.dev, len(session.task.dev), seed=options.seed, name="dev")
     routes = {item.route.hash: item for item in proposed}
-    routes.setdefault(incumbent.hash, Proposed(route=incumbent, min_before_stop=0))
+    if not is_recorded(incumbent.name):
+        routes.setdefault(incumbent.hash, Proposed(route=incumbent, min_before_stop=0))
     estimates = session.climber.probe(list(routes.values()), dev, incumbent=incumbent)
     alike = [Proposed(route=need.route, min_before_stop=0) for need in needs]
     estimates += [

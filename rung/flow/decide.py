@@ -10,6 +10,7 @@ from typing import Any
 
 from rung.core.errors import GateError
 from rung.core.files import write_atomic
+from rung.flow.recorded import is_recorded, recorded_arm, recorded_rows
 from rung.flow.session import Session, Tell, open_session
 from rung.gate.holdout import open_holdout
 from rung.gate.receipt import make_receipt, save_receipt
@@ -27,7 +28,7 @@ from rung.registry import (
 )
 from rung.routes.route import Route
 from rung.store import RunDir, file_name
-from rung.tasks.task import Task
+from rung.tasks.task import Example, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,9 @@ def judge_routes(
     everything = (*opening.examples, *opening.rest)
     priced = task.error_cost is not None
     arms = [
-        to_arm(
+        _recorded(task, route, opening.examples)
+        if is_recorded(route.name)
+        else to_arm(
             route,
             session.climber.rows(route, opening.examples if route.model else everything, "holdout"),
             "holdout",
@@ -80,6 +83,7 @@ def judge_routes(
         rules=opening.rules,
         targets=targets,
         seed=seed,
+        priced=not is_recorded(incumbent.name),
     )
     folder = folder / f"gate-{opening.number}"
     files = {arm.route: _write(folder, arm) for arm in arms}
@@ -103,6 +107,10 @@ def judge_routes(
         receipt_path=folder / "receipt.json",
         route=chosen,
     )
+
+
+def _recorded(task: Task, route: Route, examples: Sequence[Example]) -> Arm:
+    return recorded_arm(task, route, recorded_rows(task, route, examples), "holdout")
 
 
 def _write(folder: Path, arm: Arm) -> Path:

@@ -1,6 +1,7 @@
 """Score a recorded run: what a published model called, judged by the task's world.
 
-No model is asked and nothing is stored but the results file. A recorded error (a context window
+No model is asked and nothing is stored but the results file. As the reference of a climb such a run
+is an incumbent whose cost nobody knows (`flow/climb.py`). A recorded error (a context window
 that was too short, a time-out) is a failure, whatever state the calls before it left.
 """
 
@@ -51,26 +52,53 @@ def run_recorded(
 ) -> tuple[Arm, Path]:
     """Return the arm of a recorded run and the results file; `all` is train, dev and holdout.
 
-    The arm's intervals are clustered by template, the rows keep the examples' groups. What the run
-    cost, and how long it took, nobody knows. Raises ConfigError for a run or split there is not.
+    The arm's intervals are clustered by template, the rows keep the examples' groups. Raises
+    ConfigError for a run or split there is not.
     """
     task = load(task) if isinstance(task, str) else task
+    found = recorded_route(task, route)
+    examples = _examples(task, split)
+    chosen = draw(examples, limit or len(examples), seed=seed, name=split)
+    rows = recorded_rows(task, found, chosen)
+    settings = {"route": found.name, "split": split, "limit": limit, "seed": seed}
+    path = RunDir("run", task.name, settings).write_rows(
+        "results.jsonl", (row.to_json() for row in rows)
+    )
+    clustered = [
+        replace(row, group=str(example.setup.get("template", example.group)))
+        for row, example in zip(rows, chosen, strict=True)
+    ]
+    arm = recorded_arm(task, found, clustered, cast(Measured, split))
+    return replace(arm, rows=tuple(rows)), path
+
+
+def recorded_route(task: Task, name: str) -> Route:
+    """Return the route that stands for a recorded run; raises ConfigError where there is none."""
     if not recorded.names(task.path):
         raise ConfigError(
             f"task {task.name!r} has no recorded runs",
             hint="the bundled task workbench has some: rung run workbench --route recorded:gpt-4",
         )
-    name = recorded.resolve(task.path, route.removeprefix(PREFIX))
-    records = recorded.read(task.path, name)
-    examples = _examples(task, split)
-    chosen = draw(examples, limit or len(examples), seed=seed, name=split)
-    world = open_world(task)
-    rows = [_row(world, example, records[example.id]) for example in chosen]
-    settings = {"route": PREFIX + name, "split": split, "limit": limit, "seed": seed}
-    path = RunDir("run", task.name, settings).write_rows(
-        "results.jsonl", (row.to_json() for row in rows)
+    model = recorded.resolve(task.path, name.removeprefix(PREFIX))
+    records = recorded.read(task.path, model)
+    answers = content_hash([record.to_json() for _, record in sorted(records.items())])
+    return Route(
+        name=PREFIX + model, rung="recorded", output="constant", model=model, constant=answers
     )
-    return _arm(task, name, split, rows, chosen), path
+
+
+def recorded_rows(task: Task, route: Route, examples: Sequence[Example]) -> list[Row]:
+    """Return the scored rows of a recorded run on these examples."""
+    records = recorded.read(task.path, route.model)
+    world = open_world(task)
+    return [_row(world, example, records[example.id]) for example in examples]
+
+
+def recorded_arm(task: Task, route: Route, rows: Sequence[Row], split: Measured) -> Arm:
+    """Summarise a recorded run; what it cost, and how long it took, nobody knows."""
+    arm = to_arm(route, rows, split, priced_errors=task.error_cost is not None)
+    unknown: dict[str, Any] = dict.fromkeys(_UNKNOWN, math.nan)
+    return replace(arm, cost_per_point=None, cpao_usd=None, cpao_ci=None, **unknown)
 
 
 def _examples(task: Task, split: str) -> Sequence[Example]:
@@ -83,25 +111,6 @@ def _examples(task: Task, split: str) -> Sequence[Example]:
     if split == "all":
         return every_example(task)
     return task.train if split == "train" else task.dev
-
-
-def _arm(
-    task: Task, name: str, split: str, rows: Sequence[Row], examples: Sequence[Example]
-) -> Arm:
-    answers = content_hash([[row.example, row.output, row.error] for row in rows])
-    route = Route(
-        name=PREFIX + name, rung="recorded", output="constant", model=name, constant=answers
-    )
-    clustered = [
-        replace(row, group=str(example.setup.get("template", example.group)))
-        for row, example in zip(rows, examples, strict=True)
-    ]
-    priced = task.error_cost is not None
-    arm = to_arm(route, clustered, cast(Measured, split), priced_errors=priced)
-    unknown: dict[str, Any] = dict.fromkeys(_UNKNOWN, math.nan)
-    return replace(
-        arm, rows=tuple(rows), cost_per_point=None, cpao_usd=None, cpao_ci=None, **unknown
-    )
 
 
 def _row(world: World, example: Example, record: recorded.Recorded) -> Row:

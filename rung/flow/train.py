@@ -25,7 +25,14 @@ from rung.tasks.rows import read_rows
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Example, Task
 from rung.train.packages import demand_packages
-from rung.train.plan import LEARNING_RATES, TrainOptions, TrainPlan, estimate
+from rung.train.plan import (
+    LEARNING_RATES,
+    MIN_BATCH,
+    TrainOptions,
+    TrainPlan,
+    estimate,
+    suitable_batch,
+)
 from rung.train.trained import Trained, find_trained, record
 from rung.worlds.catalog import load
 
@@ -81,7 +88,8 @@ def train(
     from rung.train.methods import Job, method
     from rung.train.write import Writer
 
-    learn, settings = method(options.method), _loop_settings(options)
+    learn = method(options.method)
+    _loop_settings(options, MIN_BATCH)  # refuses what means nothing, before anything is spent
     task = load(task) if isinstance(task, str) else task
     options = _going_on(task, options)
     _pull(options.model, tell)
@@ -108,7 +116,7 @@ def train(
             examples=examples,
             texts=texts.texts,
             dev=judged.texts,
-            settings=settings,
+            settings=_loop_settings(options, len(texts.texts)),
             folder=run.path,
             tell=watch,
             drawn=_teller(tell, options.method, "answers"),
@@ -292,12 +300,12 @@ def _style(options: TrainOptions) -> Style:
     )
 
 
-def _loop_settings(options: TrainOptions) -> Any:
+def _loop_settings(options: TrainOptions, num_texts: int) -> Any:
     from rung.train.loop import Settings
 
     return Settings(
         epochs=options.epochs,
-        batch_size=options.batch_size,
+        batch_size=suitable_batch(options, num_texts),
         learning_rate=options.learning_rate or LEARNING_RATES[options.method],
         minutes=options.minutes,
         seed=options.seed,

@@ -56,15 +56,25 @@ def cost_difference(pairs: Pairs, *, alpha: float, seed: int) -> CostDifference:
     )
 
 
-def cost_verdict(cost: CostDifference, *, superior: bool, not_better: bool) -> Verdict:
-    """Demand shown savings or shown superiority; reject only when both are ruled out."""
+def cost_verdict(
+    cost: CostDifference, *, superior: bool, not_better: bool, priced: bool = True
+) -> Verdict:
+    """Demand shown savings or shown superiority; reject only when both are ruled out.
+
+    Where the incumbent is not `priced`, what it cost is unknown and only superiority counts.
+    """
+    if not priced:
+        return "promote" if superior else "hold"
     if cost.ci[1] < 0.0 or superior:
         return "promote"
     return "reject" if cost.ci[0] >= 0.0 and not_better else "hold"
 
 
-def cost_reason(cost: CostDifference, *, superior: bool) -> str:
+def cost_reason(cost: CostDifference, *, superior: bool, priced: bool = True) -> str:
     """Say whether the candidate is shown to be cheaper, and if not, whether it is better."""
+    if not priced:
+        text = f"costs ${cost.candidate_usd:.3g} per example, what the incumbent cost is not known"
+        return f"{text}: but better" if superior else f"{text}: it must be shown to be better"
     text = f"costs ${cost.candidate_usd:.3g} against ${cost.incumbent_usd:.3g} per example"
     low, high = cost.ci
     if high < 0.0:

@@ -152,6 +152,7 @@ def _judge_again(receipt: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         rules=_rules(receipt["rules"]),
         targets=receipt["targets"],
         seed=receipt["report"]["seed"],
+        priced=receipt["report"].get("priced", True),
     )
     again: dict[str, Any] = json.loads(canonical_json(report.to_json()))
     return again

@@ -91,6 +91,8 @@ class GateReport:
     seed: int
     candidates: tuple[CandidateVerdict, ...]
     """In the order given."""
+    priced: bool = True
+    """Whether it is known what the incumbent costs."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a plain JSON object, without infinities."""
@@ -104,6 +106,7 @@ class GateReport:
             "alpha": self.alpha,
             "seed": self.seed,
             "candidates": [candidate.to_json() for candidate in self.candidates],
+            **({} if self.priced else {"priced": False}),
         }
 
 
@@ -115,12 +118,14 @@ def judge(
     rules: GateRules,
     targets: Targets,
     seed: int = 0,
+    priced: bool = True,
 ) -> GateReport:
     """Judge candidates against the incumbent on the same holdout examples.
 
     A candidate may have answered more examples than the incumbent (a route without a model costs
     nothing): score and cost are paired on the incumbent's, hard limits count all of them.
-    `targets` maps example ids to targets and is read for recall limits only. Raises GateError
+    `targets` maps example ids to targets and is read for recall limits only. An incumbent that is
+    not `priced` (a recorded run) can only be replaced by a better candidate. Raises GateError
     when a candidate lacks examples, groups differ, or rows, rules or targets cannot be used.
     """
     if not candidates:
@@ -163,6 +168,7 @@ def judge(
             rules=rules,
             targets=targets,
             seed=seed,
+            priced=priced,
         )
         for name, comparison, p in zip(pairs, comparisons, adjusted, strict=True)
     )
@@ -181,6 +187,7 @@ def judge(
         alpha=rules.alpha,
         seed=seed,
         candidates=verdicts,
+        priced=priced,
     )
 
 
@@ -203,6 +210,7 @@ def _judge_one(
     rules: GateRules,
     targets: Targets,
     seed: int,
+    priced: bool,
 ) -> CandidateVerdict:
     p_non_inferior, p_inferior, p_superior = adjusted
     score_verdict: Verdict = "hold"
@@ -213,14 +221,14 @@ def _judge_one(
     cost = cost_difference(pairs, alpha=rules.alpha, seed=derive_seed(seed, "cost", name))
     superior = p_superior < rules.alpha
     not_better = comparison.difference.ci[1] <= 0.0
-    cost_answer = cost_verdict(cost, superior=superior, not_better=not_better)
+    cost_answer = cost_verdict(cost, superior=superior, not_better=not_better, priced=priced)
     limits = check_limits(answered, rules=rules, targets=targets)
     needed = None
     if score_verdict == "hold":
         needed = num_needed(comparison.difference, alpha=rules.alpha / num_candidates)
     judged = (
         (score_verdict, score_reason(comparison, score_verdict, p_non_inferior, needed)),
-        (cost_answer, cost_reason(cost, superior=superior)),
+        (cost_answer, cost_reason(cost, superior=superior, priced=priced)),
         *((check.verdict, check.reason) for check in limits),
     )
     worst: Verdict = max((answer for answer, _ in judged), key=_SEVERITY.__getitem__)

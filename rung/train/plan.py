@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LEARNING_RATES = {"sft": 5e-4, "rft": 2e-4, "dpo": 5e-5, "grpo": 5e-5}
 """By method: what goes on from an adapter, on the model's own answers, takes smaller steps."""
+MIN_BATCH, MAX_BATCH = 4, 16
+_STEPS = 40
+"""Steps that an epoch should have at least; wider batches cost as much a token on a CPU."""
 _PROBE_TOKENS = 1500
 """Tokens that are timed; fewer say little of a batch."""
 
@@ -38,7 +41,8 @@ class TrainOptions:
     """0: until the epochs are done."""
     learning_rate: float = 0.0
     """0: the method's own."""
-    batch_size: int = 16
+    batch_size: int = 0
+    """Texts a step; 0: as many as leave an epoch of few texts some steps (`suitable_batch`)."""
     rank: int = 16
     top_layers: int = 0
     """Adapt only this many layers, the last ones; 0: all."""
@@ -83,6 +87,11 @@ class TrainPlan:
         return asdict(self)
 
 
+def suitable_batch(options: TrainOptions, num_texts: int) -> int:
+    """Return how many texts a step learns from."""
+    return options.batch_size or min(MAX_BATCH, max(MIN_BATCH, num_texts // _STEPS))
+
+
 def estimate(
     model: Any,
     texts: Sequence[Text],
@@ -95,7 +104,8 @@ def estimate(
     What methods sample themselves is not counted.
     """
     lengths = [len(text.tokens) for text in texts]
-    batches = draw_batches(lengths, options.batch_size, seed=options.seed, epoch=0)
+    size = suitable_batch(options, len(texts))
+    batches = draw_batches(lengths, size, seed=options.seed, epoch=0)
     num_tokens = sum(lengths)
     middle = sorted(batches, key=lambda batch: max(lengths[at] for at in batch))[len(batches) // 2]
     seconds = _seconds_per_token(model, _few([texts[at] for at in middle]))

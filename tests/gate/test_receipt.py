@@ -75,6 +75,32 @@ def test_untouched_receipt_verifies_anywhere(receipt, tmp_path):
     assert verify_receipt(moved / "receipt.json", split_sha256="ab" * 32) == []
 
 
+def test_an_incumbent_of_unknown_cost_is_judged_again_as_such(tmp_path):
+    incumbent = write_rows(tmp_path / "recorded.jsonl", cost=0.0, wrong=range(12))
+    candidate = write_rows(tmp_path / "small.jsonl", cost=0.01)
+    report = judge(
+        {"small": read_rows(candidate)},
+        read_rows(incumbent),
+        incumbent_name="recorded",
+        rules=GateRules(),
+        targets={},
+        priced=False,
+    )
+    made = make_receipt(
+        report,
+        folder=tmp_path,
+        task="tickets",
+        incumbent=incumbent,
+        candidates={"small": candidate},
+        rules=GateRules(),
+        targets={},
+        split_sha256="ab" * 32,
+    )
+    save_receipt(tmp_path / "receipt.json", made)
+    assert made["report"]["promoted"] == "small"
+    assert verify_receipt(tmp_path / "receipt.json") == []
+
+
 def test_receipt_is_self_contained_and_holds_no_more_of_the_holdout_than_it_needs(receipt):
     data = json.loads(receipt.read_text())
     assert data["report"]["promoted"] == "small"

@@ -72,6 +72,28 @@ def test_candidate_shown_dearer_and_shown_not_better_is_rejected_on_cost():
     assert (one.score_verdict, one.cost_verdict, one.verdict) == ("promote", "reject", "reject")
 
 
+@pytest.mark.parametrize(
+    ("candidate", "verdict", "says"),
+    [
+        (rows(), "hold", "what the incumbent cost is not known: it must be shown to be better"),
+        (rows(won=10), "promote", "what the incumbent cost is not known: but better"),
+        (rows(lost=30), "reject", "worse than the margin allows"),
+    ],
+)
+def test_an_incumbent_of_unknown_cost_falls_to_better_candidates_only(candidate, verdict, says):
+    report = judge(
+        {"small": candidate},
+        rows(cost=0.0),
+        incumbent_name="recorded",
+        rules=RULES,
+        targets={},
+        priced=False,
+    )
+    assert report.verdict == verdict
+    assert says in report.reason
+    assert report.to_json()["priced"] is False
+
+
 def test_reasons_hold_every_number_of_the_score():
     (one,) = decide(small=rows(lost=4, won=2)).candidates
     sentence = one.reasons[0]

@@ -12,7 +12,13 @@ import pytest
 
 from rung.cli import main
 from rung.core.errors import ConfigError, GateError, TaskError
+from rung.flow.climb import Options, climb
+from rung.flow.decide import judge_routes
+from rung.flow.recorded import recorded_route
 from rung.flow.run import run_route
+from rung.flow.session import open_session
+from rung.gate.receipt import verify_receipt
+from rung.routes.route import Route
 from rung.tasks.folder import load_task
 from rung.tasks.task import Task
 from rung.worlds.catalog import BUNDLED, bundled_from, make_bundled
@@ -129,6 +135,26 @@ def test_a_recorded_run_can_be_scored_on_dev_alone(task: Task) -> None:
         run_route(task, "recorded:best", split="holdout")
     with pytest.raises(ConfigError, match="unknown split 'test'"):
         run_route(task, "recorded:best", split="test")
+
+
+def test_a_recorded_run_is_an_incumbent_of_unknown_cost(task: Task, tmp_path: Path) -> None:
+    idle = Route(
+        name="idle", rung="form", output="constant", constant='{"calls": [], "answer": ""}'
+    )
+    with open_session(task) as session:
+        incumbent = recorded_route(task, "recorded:best-all")
+        judged = judge_routes(session, [idle], incumbent, count=0, seed=0, folder=tmp_path)
+    assert [(arm.route, arm.kind) for arm in judged.arms] == [
+        ("recorded:best-all", "reference"),
+        ("idle", "rung"),
+    ]
+    assert "what the incumbent cost is not known" in judged.report.reason
+    assert verify_receipt(judged.receipt_path) == []
+
+
+def test_a_climb_names_the_recorded_runs_there_are(task: Task) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'best'"):
+        climb(task, Options(models=("fake:office",), reference="recorded:bets"))
 
 
 def test_an_unknown_run_is_named(task: Task) -> None:
