@@ -15,6 +15,10 @@ from rung.core.errors import ConfigError
 def gate(
     name: Annotated[str, typer.Argument(help="Task.")] = "",
     route: Annotated[str, typer.Argument(help="Measured route, by name or hash.")] = "",
+    reference: Annotated[
+        str,
+        typer.Option("--reference", help="Measured route to survive against, or recorded:NAME."),
+    ] = "",
     verify: Annotated[
         Path | None, typer.Option("--verify", metavar="RECEIPT", help="Recompute a receipt.")
     ] = None,
@@ -31,7 +35,7 @@ def gate(
     from rung import flow
 
     with show_progress(quiet=as_json) as tell:
-        judged = flow.gate(name, route, limit=limit, seed=seed, tell=tell)
+        judged = flow.gate(name, route, reference=reference, limit=limit, seed=seed, tell=tell)
     if as_json:
         print_json({**judged.report.to_json(), "receipt": str(judged.receipt_path)})
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rung.core.errors import GateError
 from rung.core.files import write_atomic
-from rung.flow.recorded import is_recorded, recorded_arm, recorded_rows
+from rung.flow.recorded import is_recorded, recorded_arm, recorded_route, recorded_rows
 from rung.flow.session import Session, Tell, open_session
 from rung.gate.holdout import open_holdout
 from rung.gate.receipt import make_receipt, save_receipt
@@ -120,14 +120,20 @@ def _write(folder: Path, arm: Arm) -> Path:
 
 
 def gate(
-    task: str | Task, route: str, *, limit: int = 0, seed: int = 0, tell: Tell | None = None
+    task: str | Task,
+    route: str,
+    *,
+    reference: str = "",
+    limit: int = 0,
+    seed: int = 0,
+    tell: Tell | None = None,
 ) -> Judged:
-    """Judge one measured route against the route in service, else against the raw model."""
+    """Judge one measured route against a reference, a measured route or `recorded:NAME`; without
+    one against the route in service, else against the raw model."""
     with open_session(task, tell) as session:
         name = session.task.name
         candidate = find_route(session.store, name, route)
-        serving = promoted(session.store, name)
-        incumbent = in_service(serving) if serving else find_route(session.store, name, "blank")
+        incumbent = _incumbent(session, reference)
         if incumbent.hash == candidate.hash:
             raise GateError(
                 f"route {route!r} is already the incumbent of task {name!r}",
@@ -138,6 +144,16 @@ def gate(
         return judge_routes(
             session, [candidate], incumbent, count=limit, seed=seed, folder=run.path
         )
+
+
+def _incumbent(session: Session, reference: str) -> Route:
+    store, task = session.store, session.task
+    if is_recorded(reference):
+        return recorded_route(task, reference)
+    if reference:
+        return find_route(store, task.name, reference)
+    serving = promoted(store, task.name)
+    return in_service(serving) if serving else find_route(store, task.name, "blank")
 
 
 def promote(task: str | Task, route: str) -> Route:

@@ -9,15 +9,19 @@ from rung.core.records import Split
 from rung.engines.catalogue import DEFAULT_MODEL
 from rung.flow.recorded import is_recorded, run_recorded
 from rung.flow.session import Session, Tell, open_session, situation
+from rung.ladder import sft
 from rung.ladder.climb import draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.measure import to_arm
 from rung.ladder.plan import select_rungs
 from rung.ladder.result import Arm
-from rung.registry import find_route
+from rung.registry import find_route, record_candidates
 from rung.routes.route import Route
 from rung.store import RunDir
 from rung.tasks.task import Task
+from rung.train.plan import LEARNING_RATES
+
+_FLOORS = ("empty", "majority", "oracle")
 
 
 def run_route(
@@ -46,6 +50,8 @@ def run_route(
         raise ConfigError(f"--samples is {samples}, not from 1 to 100")
     with open_session(task, tell) as session:
         chosen = _find(session, route, model, seed)
+        if chosen.rung not in _FLOORS:
+            record_candidates(session.store, session.task.name, [chosen])
         pool = session.task.train if split == "train" else session.task.dev
         examples = draw(pool, limit or len(pool), seed=seed, name=split)
         if not examples:
@@ -66,7 +72,14 @@ def mean_fields(arm: Arm) -> dict[str, float]:
 
 
 def _find(session: Session, name: str, model: str, seed: int) -> Route:
-    """Return a route measured before, else one that the ladder or the floors propose."""
+    """Return a route measured before, else one that the ladder or the floors propose.
+
+    What training made is looked for first: the name goes with the adapter trained last.
+    """
+    if name.split("+")[0] in LEARNING_RATES:
+        for route in sft.propose(situation(session, model, seed)):
+            if route.name == name:
+                return route
     try:
         return find_route(session.store, session.task.name, name)
     except ConfigError as unknown:

@@ -36,7 +36,7 @@ def in_service(promotion: Promotion) -> Route:
 
 
 def record_candidates(store: Store, task: str, routes: Iterable[Route]) -> None:
-    """Log routes that a climb measured, so that they can be run and asked by name later."""
+    """Log routes that were measured, so that they can be run and asked by name later."""
     known = {entry.route_hash for entry in store.registry(task) if entry.action == CANDIDATE}
     for route in routes:
         if route.hash not in known:
@@ -145,7 +145,7 @@ def promoted(store: Store, task: str, *, except_by: str = "") -> Promotion | Non
 
 
 def measured(store: Store, task: str) -> list[Route]:
-    """Return every route a climb has measured, oldest first."""
+    """Return every route that was measured, oldest first."""
     entries = store.registry(task)
     return [Route.from_json(entry.payload) for entry in entries if entry.action == CANDIDATE]
 

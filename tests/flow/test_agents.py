@@ -14,6 +14,8 @@ from rung.core.errors import RungError
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import FakeEngine
 from rung.flow import session
+from rung.flow.decide import gate
+from rung.flow.run import run_route
 from rung.ladder.agent import AGENT_LADDER
 from rung.tasks.holdout import read_holdout
 from rung.tasks.task import Example
@@ -78,3 +80,17 @@ def test_only_rungs_of_this_ladder_can_be_named(office: Any) -> None:
     names = ", ".join(one.name for one in AGENT_LADDER)
     with pytest.raises(RungError, match=f"choose from {names}"):
         rung.climb("ops", rung.Options(models=("fake:office",), rungs=("head",)))
+
+
+def test_a_route_that_was_run_can_be_gated(office: Any) -> None:
+    arm, _ = run_route("ops", "agent", model="fake:office", limit=4)
+    assert arm.strict == 1.0
+    with pytest.raises(RungError, match=r"no measured route 'blank' \(there are: agent\)"):
+        gate("ops", "agent")
+    run_route("ops", "blank", model="fake:office", limit=4)
+    assert gate("ops", "agent", limit=12).report.incumbent == "blank"
+
+
+def test_a_trained_route_needs_its_adapter(office: Any) -> None:
+    with pytest.raises(RungError, match="serves no adapters"):
+        run_route("ops", "sft+form", model="fake:office")

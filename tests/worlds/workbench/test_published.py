@@ -13,11 +13,11 @@ import pytest
 from rung.cli import main
 from rung.core.errors import ConfigError, GateError, TaskError
 from rung.flow.climb import Options, climb
-from rung.flow.decide import judge_routes
-from rung.flow.recorded import recorded_route
+from rung.flow.decide import gate
 from rung.flow.run import run_route
 from rung.flow.session import open_session
 from rung.gate.receipt import verify_receipt
+from rung.registry import record_candidates
 from rung.routes.route import Route
 from rung.tasks.folder import load_task
 from rung.tasks.task import Task
@@ -137,13 +137,13 @@ def test_a_recorded_run_can_be_scored_on_dev_alone(task: Task) -> None:
         run_route(task, "recorded:best", split="test")
 
 
-def test_a_recorded_run_is_an_incumbent_of_unknown_cost(task: Task, tmp_path: Path) -> None:
+def test_a_recorded_run_is_an_incumbent_of_unknown_cost(task: Task) -> None:
     idle = Route(
         name="idle", rung="form", output="constant", constant='{"calls": [], "answer": ""}'
     )
     with open_session(task) as session:
-        incumbent = recorded_route(task, "recorded:best-all")
-        judged = judge_routes(session, [idle], incumbent, count=0, seed=0, folder=tmp_path)
+        record_candidates(session.store, task.name, [idle])
+    judged = gate(task, "idle", reference="recorded:best-all")
     assert [(arm.route, arm.kind) for arm in judged.arms] == [
         ("recorded:best-all", "reference"),
         ("idle", "rung"),
