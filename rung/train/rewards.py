@@ -1,13 +1,15 @@
 """What an answer is worth to training: the task's own scorer, strict, asked about single answers.
 
 A reward is 1 for a strict answer and 0 for any other: partial credit is what models learn to hack.
-Whether a verifier may be trusted that far is for `audit.py` to say.
+So a field that counts for strict has to be right in full here, where reports are content with its
+`strict_at`: most words of the right product and some of another's would else be rewarded. A task's
+own scorer decides for itself. Whether a verifier may be trusted is for `audit.py` to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.tasks.scorers import score_output
@@ -50,5 +52,14 @@ class Verifier:
 
 
 def verifier_of(task: Task) -> Verifier:
-    """Return the verifier of a task: its scorers, or its world."""
-    return Verifier(task=task, world=open_world(task) if task.world else None)
+    """Return the verifier of a task: its scorers, asked for all that counts, or its world."""
+    return Verifier(task=_in_full(task), world=open_world(task) if task.world else None)
+
+
+def _in_full(task: Task) -> Task:
+    """Return the task with no partial credit in any field that counts for strict."""
+    scoring = {
+        name: replace(rule, strict_at=1.0) if rule.strict_at > 0.0 else rule
+        for name, rule in task.scoring.items()
+    }
+    return replace(task, scoring=scoring)

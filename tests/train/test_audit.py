@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from rung.core.errors import TrainError
+from rung.core.errors import TaskError, TrainError
+from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, FieldScoring, Task
 from rung.train.audit import Audit, audit, demand_audited
-from rung.train.rewards import Verifier
+from rung.train.rewards import Verifier, verifier_of
+from rung.worlds.catalog import BUNDLED, load
 from rung.worlds.operations import Operations
 from rung.worlds.operations.generate import write_example
 from rung.worlds.operations.workflows import KNOWN
@@ -72,6 +74,35 @@ def test_partial_credit_is_found_out(scoring: dict[str, FieldScoring], family: s
         assert family in found.accepted
         with pytest.raises(TrainError, match="scorers of task 'orders' may not reward"):
             demand_audited(found)
+
+
+def test_training_gives_no_partial_credit_where_reports_do() -> None:
+    """Of `right ones, then others'`, similarity counts 2 * 3 / (3 + 4) = 0.86 in reports."""
+    lax = verifier(product=FieldScoring(scorer="similarity", strict_at=0.8)).task
+    right, padded = ORDERS[0].target, ORDERS[0].target | {"product": "Bremen oak table, Lyon"}
+    assert score_output(lax, ORDERS[0], padded).strict
+    asked = verifier_of(lax)
+    assert asked.accepts(ORDERS[0], right | {"product": "BREMEN oak table."})
+    assert not asked.accepts(ORDERS[0], padded)
+    assert audit(asked, ORDERS).problem == ""
+
+
+def test_what_is_not_strict_is_not_rewarded_either() -> None:
+    task = verifier(number=FieldScoring(scorer="number", strict_at=0.0)).task
+    assert verifier_of(task).accepts(ORDERS[0], ORDERS[0].target | {"number": 99})
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_task_may_reward(name: str) -> None:
+    try:
+        task = load(name)
+    except TaskError as error:
+        if BUNDLED[name].is_data_set is None:
+            raise
+        pytest.skip(str(error))
+    found = audit(verifier_of(task), task.train)
+    assert found.problem == "", found.exemplar
+    assert found.num_refused == 0
 
 
 def test_too_few_probes_prove_nothing() -> None:

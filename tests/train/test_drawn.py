@@ -18,7 +18,7 @@ import tiny_models
 import toys
 from rung.agents.episode import Episode, Step
 from rung.core.errors import TrainError
-from rung.tasks.task import Example, FieldScoring, Task
+from rung.tasks.task import Example, Task
 from rung.train import attempts, dpo, grpo, rft
 from rung.train.attempts import Drawing, draw_all
 from rung.train.audit import audit, demand_audited
@@ -215,13 +215,18 @@ def test_the_reference_is_the_model_as_it_was(job: Job) -> None:
     assert not torch.allclose(before, after)
 
 
-def test_a_lax_verifier_may_not_reward(job: Job) -> None:
+def test_a_lax_verifier_may_not_reward(job: Job, tmp_path: Path) -> None:
     task = job.task
     demand_audited(audit(verifier_of(task), task.train))
-    lax = replace(task, scoring={"category": FieldScoring(scorer="similarity", strict_at=0.5)})
+    (tmp_path / "scorer.py").write_text(
+        "def score(example, output):\n"
+        "    said = str(output.get('category')).split()\n"
+        "    return float(example.target['category'] in said)\n"
+    )
+    lax = replace(task, path=tmp_path)
     found = audit(verifier_of(lax), task.train)
     assert set(found.accepted) == {"spam"}
-    with pytest.raises(TrainError, match="scorers of task 'toy' may not reward.*'spam'"):
+    with pytest.raises(TrainError, match=r"scorer.py of task 'toy' may not reward.*'spam'"):
         grpo.train(replace(job, task=lax))
 
 
