@@ -7,10 +7,11 @@ much of it, another's. What may be right after all (a field that is not scored) 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung.agents.ids import id_arguments
 from rung.core.hashing import canonical_json
 from rung.tasks.fields import fold
 from rung.tasks.task import Example, FieldScoring
@@ -105,7 +106,7 @@ def _differs(value: Any, right: Any, rule: FieldScoring) -> bool:
 def _of_world(
     world: World, example: Example, others: Sequence[Example]
 ) -> Iterator[tuple[str, Output]]:
-    writes = {tool.name for tool in world.tools(example) if tool.writes}
+    writes = {tool.name: tool for tool in world.tools(example) if tool.writes}
     solved = list(world.oracle(example))
     look_ups = [call for call in solved if call.tool not in writes]
     yield RIGHT, _output(solved)
@@ -117,8 +118,11 @@ def _of_world(
         yield "prefix", _output(solved[:last])
         if (wrong := _altered(made[-1], others)) is not None:
             yield "wrong value", _output([*solved[:last], wrong, *solved[last + 1 :]])
-            if _works(world, example, solved, wrong):
-                yield "clobber", _output([*solved, wrong])
+        # Another record may say already what this write says; the same record then does not.
+        ids = id_arguments(writes[made[-1].tool].parameters)
+        over = _altered(made[-1], others, keeping=ids)
+        if over is not None and _works(world, example, solved, over):
+            yield "clobber", _output([*solved, over])
     for other in others:
         theirs = [call for call in world.oracle(other) if call.tool in writes]
         if not theirs or _same(theirs, made):
@@ -134,7 +138,7 @@ def _output(calls: Sequence[Call]) -> Output:
     return {"calls": [call.to_json() for call in calls], "answer": ""}
 
 
-def _altered(call: Call, others: Sequence[Example]) -> Call | None:
+def _altered(call: Call, others: Sequence[Example], keeping: Collection[str] = ()) -> Call | None:
     """Return a call with one short argument as another example's call of the tool has it."""
     for other in others:
         for theirs in other.target.get("calls", ()):
@@ -143,7 +147,9 @@ def _altered(call: Call, others: Sequence[Example]) -> Call | None:
             for name, value in theirs["arguments"].items():
                 mine = call.arguments.get(name)
                 short = len(str(value)) <= _MAX_ENTITY and len(str(mine)) <= _MAX_ENTITY
-                if mine is not None and short and canonical(mine) != canonical(value):
+                if name in keeping or mine is None or not short:
+                    continue
+                if canonical(mine) != canonical(value):
                     return Call(tool=call.tool, arguments={**call.arguments, name: value})
     return None
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from rung.agents.ids import id_arguments
 from rung.core.errors import TaskError, TrainError
 from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, FieldScoring, Task
 from rung.train.audit import Audit, audit, demand_audited
+from rung.train.audit_probes import trials_of
 from rung.train.rewards import Verifier, verifier_of
 from rung.worlds.catalog import BUNDLED, load
 from rung.worlds.operations import Operations
@@ -100,9 +102,10 @@ def test_every_bundled_task_may_reward(name: str) -> None:
         if BUNDLED[name].is_data_set is None:
             raise
         pytest.skip(str(error))
-    found = audit(verifier_of(task), task.train)
-    assert found.problem == "", found.exemplar
-    assert found.num_refused == 0
+    for seed in range(3):
+        found = audit(verifier_of(task), task.train, seed=seed)
+        assert found.problem == "", found.exemplar
+        assert found.num_refused == 0
 
 
 def test_too_few_probes_prove_nothing() -> None:
@@ -142,3 +145,26 @@ def test_worlds_are_tried_with_calls() -> None:
     lax = audit(Verifier(task=task, world=Lax()), examples)
     assert {"spam"} <= set(lax.accepted) <= {"spam", "clobber"}
     assert lax.accepted["spam"] == lax.families["spam"]
+
+
+def test_a_clobber_is_written_over_the_same_record() -> None:
+    """To say of another record what it says already would change nothing, and be right."""
+    world = Operations()
+    examples = [write_example(flow, "train", flow.name, 0, "audit", 1) for flow in KNOWN]
+    task = replace(verifier().task, world="operations")
+    found = 0
+    for trial in trials_of(Verifier(task=task, world=world), examples):
+        if trial.family != "clobber":
+            continue
+        *before, over = trial.output["calls"]
+        tool = next(t for t in world.tools(trial.example) if t.name == over["tool"])
+        ids = id_arguments(tool.parameters)
+        same = [
+            call
+            for call in before
+            if call["tool"] == over["tool"]
+            and all(call["arguments"].get(name) == over["arguments"].get(name) for name in ids)
+        ]
+        assert same and over not in before
+        found += bool(ids)
+    assert found
