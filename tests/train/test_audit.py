@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rung.agents.ids import id_arguments
+import board
 from rung.core.errors import TaskError, TrainError
 from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, FieldScoring, Task
@@ -148,23 +148,20 @@ def test_worlds_are_tried_with_calls() -> None:
 
 
 def test_a_clobber_is_written_over_the_same_record() -> None:
-    """To say of another record what it says already would change nothing, and be right."""
-    world = Operations()
-    examples = [write_example(flow, "train", flow.name, 0, "audit", 1) for flow in KNOWN]
-    task = replace(verifier().task, world="operations")
-    found = 0
-    for trial in trials_of(Verifier(task=task, world=world), examples):
-        if trial.family != "clobber":
-            continue
-        *before, over = trial.output["calls"]
-        tool = next(t for t in world.tools(trial.example) if t.name == over["tool"])
-        ids = id_arguments(tool.parameters)
-        same = [
-            call
-            for call in before
-            if call["tool"] == over["tool"]
-            and all(call["arguments"].get(name) == over["arguments"].get(name) for name in ids)
-        ]
-        assert same and over not in before
-        found += bool(ids)
-    assert found
+    """Card 917 is in `doing` already: to move it there too would be right."""
+    first, other = (
+        board.example(f"{card} to {list}", moved(card, list), id=card)
+        for card, list in (("card_903", "doing"), ("card_917", "done"))
+    )
+    asked = Verifier(task=replace(verifier().task, world="board"), world=board.Board())
+    found = [t for t in trials_of(asked, [first, other]) if t.family == "clobber"]
+    overs = [trial.output["calls"][-1]["arguments"] for trial in found]
+    assert overs == [
+        {"card_id": "card_903", "list": "done"},
+        {"card_id": "card_917", "list": "doing"},
+    ]
+    assert not any(asked.accepts(trial.example, trial.output) for trial in found)
+
+
+def moved(card: str, list: str) -> Call:
+    return Call(tool="cards.move", arguments={"card_id": card, "list": list})
