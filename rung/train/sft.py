@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rung.train.batches import Layout, draw_batches, lay_out
+from rung.train.batches import Layout, draw_batches, in_passes, lay_out
 from rung.train.loop import History, Loss, Progress, Settings, run_loop
+from rung.train.losses import TOKENS_AT_ONCE, add_up
 from rung.train.precision import computing
 from rung.train.texts import Text, texts_hash
 
@@ -61,7 +62,7 @@ def sft(
     return run_loop(
         model,
         texts,
-        text_loss,
+        batch_loss,
         settings,
         length=lambda text: len(text.tokens),
         checkpoint=checkpoint,
@@ -73,6 +74,27 @@ def sft(
 
 def _lack(score: Callable[[], float]) -> float:
     return 1.0 - score()
+
+
+def batch_loss(model: Any, texts: Sequence[Text]) -> Loss:
+    """Return the loss of a batch, computed in as many passes as its length asks for.
+
+    Its gradient is that of `text_loss`: every token to learn counts the same.
+    """
+    passes = in_passes([len(text.tokens) for text in texts], TOKENS_AT_ONCE)
+    total = sum(text.num_trained for text in texts)
+    done: list[Loss] = []
+
+    def part(some: Sequence[Text]) -> torch.Tensor:
+        done.append(text_loss(model, some))
+        return done[-1].value * (done[-1].num_trained / total)
+
+    return Loss(
+        value=add_up([partial(part, [texts[at] for at in some]) for some in passes]),
+        num_trained=total,
+        num_tokens=sum(loss.num_tokens for loss in done),
+        num_evaluated=sum(loss.num_evaluated for loss in done),
+    )
 
 
 def text_loss(model: Any, texts: Sequence[Text]) -> Loss:

@@ -24,9 +24,10 @@ from rung.routes.route import Route
 from rung.routes.runtime import Runtime
 from rung.store import Store
 from rung.tasks.task import Example, Task
+from rung.train import sft
 from rung.train.base import add_lora, load_base, trainable
 from rung.train.batches import lay_out
-from rung.train.sft import place_logits, text_logprobs, text_loss
+from rung.train.sft import batch_loss, place_logits, text_logprobs, text_loss
 from rung.train.shape import LoraShape
 from rung.train.texts import Text
 
@@ -87,6 +88,24 @@ def test_the_loss_is_that_of_whole_rows_without_padding_or_sharing(model: Any) -
     assert found.num_trained == count == 10
     assert found.num_evaluated == 39 + 3 * 6
     assert found.value.item() == pytest.approx((wanted / count).item(), abs=1e-5)
+    for name, parameter in trainable(model).items():
+        torch.testing.assert_close(parameter.grad, gradients[name], atol=1e-5, rtol=1e-3)
+    model.zero_grad()
+
+
+def test_a_batch_in_several_passes_has_the_gradient_of_one(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = text_loss(model, texts())
+    whole.value.backward()
+    gradients = {name: p.grad.clone() for name, p in trainable(model).items()}
+    model.zero_grad()
+    monkeypatch.setattr(sft, "TOKENS_AT_ONCE", 50)
+    parts = batch_loss(model, texts())
+    parts.value.backward()
+    assert parts.num_evaluated == 3 * 40 + sum(map(len, ((7, 8, 9), range(5), (15, 16))))
+    assert (parts.num_trained, parts.num_tokens) == (whole.num_trained, whole.num_tokens)
+    assert parts.value.item() == pytest.approx(whole.value.item(), abs=1e-5)
     for name, parameter in trainable(model).items():
         torch.testing.assert_close(parameter.grad, gradients[name], atol=1e-5, rtol=1e-3)
     model.zero_grad()
