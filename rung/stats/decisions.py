@@ -13,21 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def positive_threshold(
-    *,
-    false_positive_usd: float,
-    false_negative_usd: float,
-    true_positive_usd: float = 0.0,
-    true_negative_usd: float = 0.0,
-) -> float:
-    """Return the probability of the positive class from which answering positive is cheaper."""
-    wrongly_acting = false_positive_usd - true_negative_usd
-    wrongly_waiting = false_negative_usd - true_positive_usd
-    if wrongly_acting < 0.0 or wrongly_waiting < 0.0 or wrongly_acting + wrongly_waiting == 0.0:
-        raise ValueError("a wrong answer must cost at least as much as the right one")
-    return wrongly_acting / (wrongly_acting + wrongly_waiting)
-
-
 def cheapest_answer(
     probabilities: Sequence[float], costs_usd: Sequence[Sequence[float]]
 ) -> tuple[int, tuple[float, ...]]:

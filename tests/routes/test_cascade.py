@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import tickets
@@ -72,10 +75,37 @@ def test_a_cascade_hands_on_what_its_policy_doubts_and_pays_every_stage(session:
     doubted = answer(made(session, Policy(handovers=(handover(UNSURE),))), session.runtime, example)
     assert (sure.status, len(sure.spent)) == ("ok", 1)
     assert (doubted.status, doubted.output) == ("escalated", example.target)
-    assert doubted.reason == "doubt 1.00"
+    assert doubted.reason == "doubt 1.00, above 0.50"
     assert len(doubted.spent) == 2
     assert doubted.latency_ms == sum(one.latency_ms for one in doubted.spent)
     assert Answer.from_json(json.loads(json.dumps(doubted.to_json()))) == doubted
+
+
+def test_the_threshold_as_a_probability_known_answer() -> None:
+    """A person at $5 for an error of $500 that people make in 2 %: above 3 % (Elkan 2001)."""
+    people = Doubt(intercept=math.log(0.02 / 0.98))
+    found = Handover(doubt=UNSURE, next_doubt=people, error_usd=500.0, threshold=5.0)
+    assert found.p_allowed({}) == pytest.approx(0.03)
+    assert found.p_allowed({"loss_if_wrong_usd": 0.0}) == 1.0
+
+
+@given(
+    st.floats(-6, 6),
+    st.floats(-6, 6),
+    st.floats(-50, 50),
+    st.sampled_from([0.0, 0.5, 20.0]),
+)
+def test_what_is_above_the_allowed_doubt_goes_on(
+    mine: float, theirs: float, threshold: float, loss_usd: float
+) -> None:
+    found = Handover(
+        doubt=Doubt(intercept=mine),
+        next_doubt=Doubt(intercept=theirs),
+        error_usd=loss_usd,
+        threshold=threshold,
+    )
+    assume(abs(found.score({}) - threshold) > 1e-9)
+    assert (found.score({}) > threshold) == (found.doubt.p_error({}) > found.p_allowed({}))
 
 
 def test_rules_come_before_doubt_and_may_lead_to_a_person(session: Session) -> None:
@@ -103,7 +133,7 @@ def test_rules_come_before_doubt_and_may_lead_to_a_person(session: Session) -> N
 def test_a_person_takes_what_every_machine_doubts(session: Session) -> None:
     policy = Policy(handovers=(handover(UNSURE), handover(UNSURE)), person=Person(minutes=1))
     found = answer(made(session, policy), session.runtime, session.task.dev[0])
-    assert found.reason == "for a person: doubt 1.00; doubt 1.00"
+    assert found.reason == "for a person: doubt 1.00, above 0.50; doubt 1.00, above 0.50"
     assert len(found.spent) == 3
 
 

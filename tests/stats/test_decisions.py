@@ -13,7 +13,7 @@ from rung.stats.calibration import (
     fit_temperature,
     semantic_entropy,
 )
-from rung.stats.decisions import cheapest_answer, escalation_threshold, positive_threshold
+from rung.stats.decisions import cheapest_answer, escalation_threshold
 from rung.stats.risk import (
     certify_threshold,
     conformal_risk_threshold,
@@ -21,14 +21,6 @@ from rung.stats.risk import (
     prediction_set,
 )
 from rung.stats.routers import router_curve
-
-
-def test_positive_threshold_known_answers():
-    threshold = positive_threshold(false_positive_usd=2, false_negative_usd=500)
-    assert threshold == pytest.approx(0.003984, abs=5e-7)
-    assert positive_threshold(false_positive_usd=1, false_negative_usd=1) == 0.5
-    with pytest.raises(ValueError, match="wrong answer"):
-        positive_threshold(false_positive_usd=1, false_negative_usd=1, true_positive_usd=2)
 
 
 def test_cheapest_answer_known_answer():

@@ -70,7 +70,7 @@ def _after(policy: Policy, i: int, row: dict[str, float], found: Answer) -> tupl
     score = handover.score(row)
     if score <= handover.threshold:
         return "next", ""
-    return "next", f"doubt {handover.doubt.p_error(row):.2f}"
+    return "next", f"doubt {handover.doubt.p_error(row):.2f}, above {handover.p_allowed(row):.2f}"
 
 
 def _refuse_second_hand(runtime: Runtime, stage: Route) -> None:

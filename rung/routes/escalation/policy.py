@@ -18,6 +18,7 @@ from rung.routes.escalation.complexity import ESCALATE_FROM
 from rung.routes.escalation.doubt import Doubt
 from rung.routes.escalation.rules import Condition, Rule, Rules
 from rung.routes.escalation.rules_file import rules_from, rules_to
+from rung.stats.decisions import escalation_threshold
 from rung.stats.risk import Certified
 
 _KIND = "escalation policy, version 1"
@@ -45,7 +46,23 @@ class Handover:
     def score(self, signals: Mapping[str, float]) -> float:
         """Return the expected saving, in USD (or in errors, where `error_usd` is 1)."""
         gain = self.doubt.p_error(signals) - self.next_doubt.p_error(signals)
-        return gain * signals.get("loss_if_wrong_usd", self.error_usd)
+        return gain * self._loss_usd(signals)
+
+    def p_allowed(self, signals: Mapping[str, float]) -> float:
+        """Return the probability of error up to which the answer stands: the threshold as people
+        read it."""
+        loss_usd = self._loss_usd(signals)
+        if self.threshold < 0.0 and loss_usd <= 0.0:
+            return 0.0
+        allowed = escalation_threshold(
+            strong_error_p=self.next_doubt.p_error(signals),
+            extra_cost_usd=self.threshold,
+            error_cost_usd=loss_usd,
+        )
+        return max(0.0, allowed)
+
+    def _loss_usd(self, signals: Mapping[str, float]) -> float:
+        return signals.get("loss_if_wrong_usd", self.error_usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
