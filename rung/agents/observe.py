@@ -13,7 +13,7 @@ from typing import Any
 from rung.agents.tokens import clip, estimate_tokens
 
 MAX_CELL_TOKENS = 60
-"""Longer texts in a record are cut, with how much is missing."""
+"""Longer texts in a table are cut, with how much is missing; a record alone shows them whole."""
 _SEPARATOR = " | "
 _NO_ARGUMENTS: Mapping[str, Any] = {}
 
@@ -76,20 +76,20 @@ def _record(record: Mapping[str, Any], max_tokens: int) -> str:
         if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
             tables.append(f"{key}:\n{_list(list(value), max_tokens)}")
         else:
-            parts.append(f"{key}: {_cell(value)}")
+            parts.append(f"{key}: {_cell(value, max_tokens)}")
     return "\n".join(["; ".join(parts), *tables] if parts else tables)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, max_tokens: int = MAX_CELL_TOKENS) -> str:
     """Return a value on one line; text that would break the table is quoted."""
     if isinstance(value, str):
         plain = "\n" not in value and _SEPARATOR not in value
-        return clip(value if plain else json.dumps(value, ensure_ascii=False), MAX_CELL_TOKENS)
+        return clip(value if plain else json.dumps(value, ensure_ascii=False), max_tokens)
     if value is None:
         return "-"
     if isinstance(value, list | tuple) and not any(isinstance(x, Mapping | list) for x in value):
         return ", ".join(map(_plain, value)) or "-"
-    return clip(_plain(value), MAX_CELL_TOKENS)
+    return clip(_plain(value), max_tokens)
 
 
 def _plain(value: Any) -> str:

@@ -38,8 +38,16 @@ def test_what_is_left_out_is_said() -> None:
     assert estimate_tokens(text) < 80
     shown = text.count("card_")
     assert text.endswith(f"({40 - shown} more not shown)")
-    long = render_value({"body": "word " * 400}, 500)
+    long = render_value({"body": "word " * 400}, 300)
     assert "characters more)" in long
+
+
+def test_a_record_alone_shows_its_texts_whole() -> None:
+    """What a procedure says is what the work depends on; among others its beginning must do."""
+    page = {"id": "W-1", "text": "step " * 100 + "last"}
+    assert render_value(page, 300).endswith("last")
+    assert render_value([page], 300).endswith("last")
+    assert render_value([page, page], 300).count("characters more)") == 2
 
 
 def test_no_id_is_halved() -> None:
