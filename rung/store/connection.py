@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rung.core import config
 from rung.core.errors import StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

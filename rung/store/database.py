@@ -114,10 +114,11 @@ class Store(Connected):
         return [RegistryEntry(**{**row, "payload": json.loads(row["payload"])}) for row in rows]
 
     def revision(self) -> tuple[int, ...]:
-        """Return numbers that change with the registry, the modes of tasks and the keys."""
+        """Return numbers that change with the registry, modes, rounds and the keys."""
         numbers = [
             sa.select(sa.func.coalesce(sa.func.max(tables.registry.c.id), 0)),
             sa.select(sa.func.coalesce(sa.func.max(tables.modes.c.id), 0)),
+            sa.select(sa.func.coalesce(sa.func.max(tables.rounds.c.id), 0)),
             sa.select(sa.func.count()).select_from(tables.keys),
             sa.select(sa.func.count()).where(tables.keys.c.revoked != ""),
         ]

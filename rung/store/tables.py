@@ -137,3 +137,14 @@ modes = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
 )
+
+rounds = sa.Table(
+    "rounds",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("created", sa.String(20), nullable=False),
+    sa.Column("task", sa.String(64), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
