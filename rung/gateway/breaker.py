@@ -1,4 +1,4 @@
-"""When to leave an endpoint alone, and how often to ask it again.
+"""When to leave an endpoint alone, and how often requests may be sent again.
 
 Counts outages only: an answer the endpoint gave on purpose (4xx) is none. Nygard, "Release It!",
 2007 (circuit breaker); Google SRE book, chapter 21 (retry budgets).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rung.core.clock import monotonic_ms
 
-FREE_RETRIES = 10
+FREE = 10
 
 
 class Breaker:
@@ -24,6 +24,11 @@ class Breaker:
         """The present rest is one the endpoint asked for."""
 
     @property
+    def closed(self) -> bool:
+        """Whether the endpoint is known to work: it neither rests nor is on trial."""
+        return self._closed_again_ms == 0.0
+
+    @property
     def rests_s(self) -> float:
         """How much longer the endpoint is to be left alone; 0 when it may be asked."""
         return max(0.0, (self._closed_again_ms - monotonic_ms()) / 1000)
@@ -33,7 +38,7 @@ class Breaker:
 
         After the rest one caller may, the others wait for what becomes of it.
         """
-        if self._closed_again_ms == 0.0:
+        if self.closed:
             return True
         if self._probing or self.rests_s > 0:
             return False
@@ -63,24 +68,24 @@ class Breaker:
         self._probing = False
 
 
-class RetryBudget:
-    """Lets through retries up to a share of the requests, so that an outage is not doubled."""
+class Budget:
+    """Lets requests be sent again up to a share of them, so that an outage is not doubled."""
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._asked = 0.0
-        self._retried = 0.0
+        self._again = 0.0
 
     def asked(self) -> None:
         """Count a request; old ones fade, half of them every 1,000."""
         self._asked += 1
         if self._asked >= 2000:
             self._asked /= 2
-            self._retried /= 2
+            self._again /= 2
 
     def allows(self) -> bool:
-        """Return whether one more retry is within the budget, and count it."""
-        if self._retried >= FREE_RETRIES + self._share * self._asked:
+        """Return whether one more sending is within the budget, and count it."""
+        if self._again >= FREE + self._share * self._asked:
             return False
-        self._retried += 1
+        self._again += 1
         return True

@@ -58,6 +58,7 @@ class Metrics:
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[tuple[str]] = Counter()
+        self._hedges: Counter[tuple[str, str]] = Counter()
         self._answers: Counter[tuple[str, str, str, str]] = Counter()
         self._cost: dict[tuple[str], float] = {}
         self._latency: dict[str, _Durations] = {}
@@ -79,6 +80,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a request that was refused."""
         self._refused[(code,)] += 1
+
+    def hedged(self, endpoint: str, result: str) -> None:
+        """Count a request that was sent a second time because an endpoint was slow."""
+        self._hedges[endpoint, result] += 1
 
     def kept(self, call: Call) -> None:
         """Count the tokens and the cost of a call; called from the writer's thread only."""
@@ -102,6 +107,7 @@ class Metrics:
             ("rung_tokens", "Tokens.", ("served_by", "kind"), self._tokens),
             ("rung_cost_usd", "Cost of calls.", ("served_by",), self._cost),
             ("rung_refusals", "Requests that were not answered.", ("code",), self._refused),
+            ("rung_hedges", "Requests sent a second time.", ("endpoint", "result"), self._hedges),
             ("rung_task_answers", "Answers of tasks.", ("task", "mode", "arm", "outcome"),
              self._answers),
         )  # fmt: skip

@@ -17,9 +17,11 @@ from typing import Any
 from rung.core.clock import monotonic_ms
 from rung.gateway.access import Visitor, unknown_model
 from rung.gateway.asgi import Header, Request
+from rung.gateway.attempt import Question, Stream, Whole
 from rung.gateway.capture import Seen, finished
 from rung.gateway.connection import ConnectionFailed
-from rung.gateway.forward import Question, Stream, Whole, forward
+from rung.gateway.forward import forward
+from rung.gateway.hedge import Hedging
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
 from rung.gateway.upstream import Upstream
@@ -46,6 +48,7 @@ async def pass_on(
     upstreams = [up for up in service.catalogue.find(asked.model) if up.speaks(wire)]
     if not upstreams:
         raise _unknown(service, asked.model, wire)
+    upstreams = [up for up in upstreams if up.can_ask] or upstreams[:1]
     visitor.check_priced(asked.model, priced=all(up.price is not None for up in upstreams))
     question = Question(
         wire=wire,
@@ -54,12 +57,18 @@ async def pass_on(
         body=body,
         timeout_s=service.settings.limits.request_s,
     )
-    passage = Passage(service, request, visitor, question, asked)
+    rules = service.settings.upstream
+    may_hedge = asked.idempotent and not request.header(b"idempotency-key")
+    hedging = Hedging(after_s=rules.hedge_after_ms / 1000 if may_hedge else 0.0)
+    passage = Passage(service, request, visitor, question, asked, hedging)
     try:
-        found = await forward(question, upstreams, retries=service.settings.upstream.retries)
+        found = await forward(question, upstreams, retries=rules.retries, hedging=hedging)
     except Refusal as refusal:
         await passage.refused(refusal)
         raise
+    finally:
+        for hedge in hedging.sent:
+            service.metrics.hedged(hedge.slow, hedge.result)
     if isinstance(found, Whole):
         await passage.whole(found)
     else:
@@ -82,6 +91,7 @@ class Passage:
     visitor: Visitor
     question: Question
     asked: Asked
+    hedging: Hedging
     sent_ms: float = field(default_factory=monotonic_ms)
 
     async def refused(self, refusal: Refusal) -> None:
@@ -181,6 +191,7 @@ class Passage:
             latency_ms=request.elapsed_ms(),
             upstream_ms=wait_ms,
             first_ms=request.elapsed_ms(),
+            hedge=", ".join(hedge.beside for hedge in self.hedging.sent),
             error=error,
         )
         return Seen(

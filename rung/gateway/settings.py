@@ -23,6 +23,8 @@
     retry_share = 0.2           # retries among all requests to an endpoint, beyond the first ten
     breaker_failures = 5        # in a row, before an endpoint is left alone
     breaker_s = 10.0
+    hedge_after_ms = 0.0        # without a first byte by then, send it a second time; 0 is never
+    hedge_share = 0.05          # such sendings among all requests to an endpoint, beyond ten
 
     [telemetry]
     otlp = ""                   # an OpenTelemetry collector, e.g. http://localhost:4318/v1/traces
@@ -41,6 +43,7 @@ from rung.core.config import home
 from rung.core.errors import ConfigError
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 CaptureMode = Literal["durable", "async", "off"]
 
@@ -76,9 +79,12 @@ class UpstreamRules(_Table, frozen=True, kw_only=True):
 
     default: str = ""
     retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
-    retry_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+    retry_share: Share = 0.2
     breaker_failures: Count = 5
     breaker_s: Positive = 10.0
+    hedge_after_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """How long a request waits for the first byte of its answer before it is sent a second time."""
+    hedge_share: Share = 0.05
 
 
 class Telemetry(_Table, frozen=True, kw_only=True):

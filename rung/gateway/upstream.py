@@ -1,4 +1,4 @@
-"""One endpoint as the gateway asks it: connections, key, breaker, budget of retries, price.
+"""One endpoint as the gateway asks it: connections, key, breaker, budgets, price.
 
 Sends a request once. Which endpoint is asked, and whether another one is, is decided in
 `forward.py`. The key is read from its variable for every request and put in one header.
@@ -17,7 +17,7 @@ from rung.engines.endpoints import Endpoint
 from rung.engines.hosted import host_of
 from rung.engines.open import price_of_model
 from rung.engines.prices import Price
-from rung.gateway.breaker import Breaker, RetryBudget
+from rung.gateway.breaker import Breaker, Budget
 from rung.gateway.connection import Answer, Connection, ConnectionFailed, Header
 from rung.gateway.pool import Pool
 from rung.gateway.refusal import Refusal
@@ -73,7 +73,8 @@ class Upstream:
             waiting=settings.limits.waiting,
         )
         self.breaker = Breaker(failures=rules.breaker_failures, rest_s=rules.breaker_s)
-        self.budget = RetryBudget(rules.retry_share)
+        self.retries = Budget(rules.retry_share)
+        self.hedges = Budget(rules.hedge_share)
         self.price = _price(endpoint)
         host = host_of(endpoint.base_url)
         kind = endpoint.server if endpoint.server != "auto" else host.server if host else ""
@@ -85,6 +86,11 @@ class Upstream:
     def speaks(self, wire: Wire) -> bool:
         """Return whether the endpoint takes requests of this wire."""
         return (wire.name == "messages") == self._anthropic
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the endpoint's key is there, where it needs one."""
+        return not self.endpoint.api_key_env or bool(self._key())
 
     async def send(
         self, wire: Wire, headers: Iterable[Header], body: bytes, timeout_s: float
@@ -130,13 +136,17 @@ class Upstream:
         variable = self.endpoint.api_key_env
         if not variable:
             return {}
-        key = (secret(variable) or "").strip()
-        if not (key and key.isascii() and key.isprintable() and " " not in key):
+        if not (key := self._key()):
             message = f"{self.name} has no usable key: {variable} is not set where the gateway runs"
             raise Refusal(503, "endpoint_without_key", message)
         if self._anthropic:
             return {b"x-api-key": key.encode()}
         return {b"authorization": b"Bearer " + key.encode()}
+
+    def _key(self) -> str:
+        """Return the key, empty where it is not set or cannot stand in a header."""
+        key = (secret(self.endpoint.api_key_env) or "").strip()
+        return key if key.isascii() and key.isprintable() and " " not in key else ""
 
 
 def _price(endpoint: Endpoint) -> Price | None:

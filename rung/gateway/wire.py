@@ -46,6 +46,16 @@ class Asked(msgspec.Struct):
     system: msgspec.Raw = _NOTHING
     prompt: msgspec.Raw = _NOTHING
     input: msgspec.Raw = _NOTHING
+    store: msgspec.Raw = _NOTHING
+    mcp_servers: msgspec.Raw = _NOTHING
+    container: msgspec.Raw = _NOTHING
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether answering twice does what answering once does: nothing is kept at the endpoint,
+        and no tool is used there."""
+        unset = (b"", b"null", b"false", b"[]")
+        return all(bytes(f) in unset for f in (self.store, self.mcp_servers, self.container))
 
 
 _asked = msgspec.json.Decoder(Asked)

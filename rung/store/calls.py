@@ -61,6 +61,8 @@ class Call:
     """Part of the latency spent waiting for the endpoint or the route."""
     first_ms: float = 0.0
     """Until the first byte of the answer."""
+    hedge: str = ""
+    """The endpoint that the same request was sent to because the first one was slow."""
     request: str = ""
     response: str = ""
     error: str = ""

@@ -88,6 +88,7 @@ calls = sa.Table(
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("response", sa.Text, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
+    sa.Column("hedge", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_calls_conversation", "conversation"),
 )
 

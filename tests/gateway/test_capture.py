@@ -49,6 +49,8 @@ def hammer(address: str, acknowledged: list[str], enough: threading.Event, numbe
                 enough.set()
     except (OSError, http.client.HTTPException):
         enough.set()
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize(

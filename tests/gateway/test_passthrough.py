@@ -8,6 +8,7 @@ import threading
 import time
 
 from gateways import CHAT, DONE, Exchange, Upstream, chunk, gateway, kept, write_endpoints
+from rung.core.config import home
 from rung.gateway.settings import Settings, UpstreamRules
 
 ONCE = Settings(upstream=UpstreamRules(retries=0, breaker_failures=99))
@@ -149,6 +150,30 @@ def test_outages_fall_back_to_the_next_endpoint_and_refusals_do_not(upstream: Up
         assert running.chat("m").status == 400
     down.close()
     assert [call.served_by for call in kept()] == ["http:b", "http:a"]
+
+
+def test_an_endpoint_that_fails_now_and_then_is_stood_in_for_each_time(upstream: Upstream) -> None:
+    """The budget is a share of the requests, not of those that the second endpoint began with."""
+    flaky = Upstream(lambda e: e.reply(*((b"{}", 503) if len(flaky.exchanges) % 2 else (CHAT,))))
+    write_endpoints({"a": "m", "b": "m"}, a=flaky.url, b=upstream.url)
+    rules = UpstreamRules(retries=0, retry_share=0.5)
+    with gateway(Settings(upstream=rules)) as running:
+        assert [running.chat("m").status for _ in range(40)] == [200] * 40
+    flaky.close()
+    assert len(upstream.exchanges) == 20
+
+
+def test_an_endpoint_without_its_key_is_passed_over(upstream: Upstream) -> None:
+    keyless = Upstream(lambda e: e.reply(CHAT))
+    write_endpoints({"a": "m", "b": "m"}, a=keyless.url, b=upstream.url)
+    path = home() / "engines.toml"
+    text = path.read_text("utf-8").replace("[engines.a]", '[engines.a]\napi_key_env = "NO_SUCH"')
+    path.write_text(text, "utf-8")
+    with gateway() as running:
+        assert running.chat("m").status == 200
+        assert running.chat("a").json()["error"]["code"] == "endpoint_without_key"
+    keyless.close()
+    assert not keyless.exchanges
 
 
 def test_a_failing_endpoint_is_left_alone_and_tried_again(upstream: Upstream) -> None:
