@@ -35,7 +35,7 @@ def write_task(folder: Path, *, num_train: int = 30, num_other_words: int = 1) -
     """
     random = Random(0)
     folder.mkdir()
-    contract = 'name = "toy"\ntitle = "Toy"\ninstruction = "Say the category."\n'
+    contract = f'name = "{folder.name}"\ntitle = "Toy"\ninstruction = "Say the category."\n'
     (folder / "task.toml").write_text(contract, "utf-8")
     (folder / "form.json").write_text(json.dumps(SCHEMA), "utf-8")
     rows = []

@@ -59,6 +59,9 @@ def train(
         bool, typer.Option("--curate/--no-curate", help="Leave out contradictions and repeats.")
     ] = True,
     start: Annotated[str, typer.Option("--start", help="Adapter to go on from.")] = "",
+    also: Annotated[
+        list[str] | None, typer.Option("--also", help="Another task to train the adapter for.")
+    ] = None,
     seed: Seed = 0,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -97,6 +100,7 @@ def train(
         data=data,
         curate=curate,
         start=start,
+        also=tuple(also or ()),
         seed=seed,
     )
     quiet = as_json
@@ -118,7 +122,8 @@ def train(
             f"trained in {trained.minutes:.1f} minutes at {done.tokens_per_s:.0f} tokens/s,"
             f" {_measures(trained.metrics)}; run {done.run_dir}"
         )
-        say(f"next: rung climb {name} --rungs blank,form,sft")
+        for task in (name, *options.also):
+            say(f"next: rung climb {task} --rungs blank,form,sft")
 
 
 def _say_plan(plan: TrainPlan) -> None:

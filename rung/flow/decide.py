@@ -19,6 +19,7 @@ from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
 from rung.registry import (
     demand_parity,
+    demand_retention,
     find_route,
     in_service,
     passed,
@@ -59,6 +60,7 @@ def judge_routes(
     task = session.task
     for route in candidates:
         demand_parity(session.store, route)
+        demand_retention(session.store, session.runtime.artifacts, task.name, route)
     routes = [incumbent, *candidates]
     opening = open_holdout(task, routes, store=session.store, count=count, seed=seed)
     everything = (*opening.examples, *opening.rest)
@@ -157,11 +159,13 @@ def _incumbent(session: Session, reference: str) -> Route:
 
 
 def promote(task: str | Task, route: str) -> Route:
-    """Put a route in service that the gate has passed; raises GateError for any other."""
+    """Put a route in service that the gate has passed; raises GateError for any other, and for one
+    whose adapter would leave a task behind that shares the one it follows."""
     with open_session(task) as session:
         name = session.task.name
         wanted = find_route(session.store, name, route)
         if receipt := passed(session.store, name, wanted):
+            demand_retention(session.store, session.runtime.artifacts, name, wanted)
             promote_route(session.store, name, wanted, receipt)
             return wanted
         raise GateError(

@@ -1,4 +1,4 @@
-"""Train an adapter for a task: write the texts, estimate, train, keep the adapter.
+"""Train an adapter for a task, or for several: write the texts, estimate, train, keep the adapter.
 
 Reads train and dev only; what judges a run on the way is dev. Whether the adapter is any good is
 for a climb to say, which measures it beside the same route without it (`ladder/sft.py`).
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.core.clock import now_utc
 from rung.core.config import keep_hub_offline, limit_spinning
-from rung.core.errors import ConfigError, GateError, TrainError
-from rung.core.seeds import stream
 from rung.engines.adapters import base_hash, read_adapter
 from rung.engines.models import pull
-from rung.gate.touching import check_untouched
+from rung.flow.lessons import Lesson, check_mixture, lesson_of, mix, write_texts
 from rung.ladder.climb import Step
-from rung.store import Artifacts, RunDir
-from rung.tasks.answers import Answers
-from rung.tasks.rows import read_rows
+from rung.store import Artifacts, RunDir, file_name
 from rung.tasks.splits import split_hash
-from rung.tasks.task import Example, Task
+from rung.tasks.task import Task
 from rung.train.packages import demand_packages
 from rung.train.plan import (
     LEARNING_RATES,
@@ -40,13 +37,6 @@ if TYPE_CHECKING:  # needs the `train` extra
     from rung.train.loop import History, Progress
     from rung.train.methods import Job
     from rung.train.texts import Style
-
-MIN_EXAMPLES = 20
-"""With fewer, shots do as well and there is nothing to stop early on."""
-MIN_DEV, MAX_DEV = 16, 128
-"""Dev examples that judge a run on the way: an eighth of the train examples, within these limits,
-so that eight judgements take about a tenth of a run."""
-_UNWRITABLE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,20 +81,24 @@ def train(
     learn = method(options.method)
     _loop_settings(options, MIN_BATCH)  # refuses what means nothing, before anything is spent
     task = load(task) if isinstance(task, str) else task
+    others = [load(name) for name in options.also]
+    check_mixture(task, others, options.method)
     options = _going_on(task, options)
     _pull(options.model, tell)
     base = base_path(options.model)
-    examples, left_out, report = _curated(task, _examples(task, options), options)
-    num_dev = min(max(len(examples) // 8, MIN_DEV), MAX_DEV)
-    dev = _draw(task.dev, num_dev, options.seed)
-    run = RunDir("train", task.name, _settings(task, options, examples, base_hash(base)))
-    run.write_json("curation.json", report)
+    own, *theirs = lessons = _lessons(task, others, options)
+    run = RunDir("train", task.name, _settings(lessons, options, base_hash(base)))
+    run.write_json("curation.json", own.report)
     with Writer(task, base, _style(options)) as writer:
-        texts = writer.write(examples, _teller(tell, options.method, "texts"))
-        judged = writer.write(dev, _teller(tell, options.method, "dev texts"))
-        _demand_enough(task, texts.texts, len(examples), texts.left_out)
+        counting = partial(_teller, tell, options.method)
+        written = [(own, write_texts(own, writer, counting))]
+        for other in theirs:
+            run.write_json(f"curation-{file_name(other.task.name)}.json", other.report)
+            with Writer(other.task, base, _style(options)) as its:
+                written.append((other, write_texts(other, its, counting)))
+        texts = mix(written)
         model = _model(base, options, run)
-        plan = estimate(model, texts.texts, judged.texts, options, left_out | texts.left_out)
+        plan = estimate(model, texts.train, texts.dev, options, texts.left_out)
         told(plan)
         if dry_run:
             return plan
@@ -113,16 +107,26 @@ def train(
             writer=writer,
             model=model,
             base=base,
-            examples=examples,
-            texts=texts.texts,
-            dev=judged.texts,
-            settings=_loop_settings(options, len(texts.texts)),
+            examples=own.examples,
+            texts=texts.train,
+            dev=texts.dev,
+            settings=_loop_settings(options, len(texts.train)),
             folder=run.path,
             tell=watch,
             drawn=_teller(tell, options.method, "answers"),
         )
         history = learn(job)
-    return _keep(job, run, plan, options, history)
+    return _keep(job, run, plan, options, history, also=others)
+
+
+def _lessons(task: Task, others: Sequence[Task], options: TrainOptions) -> list[Lesson]:
+    """Return what the task is trained on, then what the others are, from their train examples."""
+    num = 1 + len(others)
+    theirs = replace(options, data=None)
+    return [
+        lesson_of(task, options, num_tasks=num),
+        *(lesson_of(other, theirs, num_tasks=num) for other in others),
+    ]
 
 
 def _model(base: Path, options: TrainOptions, run: RunDir) -> Any:
@@ -141,7 +145,13 @@ def _model(base: Path, options: TrainOptions, run: RunDir) -> Any:
 
 
 def _keep(
-    job: Job, run: RunDir, plan: TrainPlan, options: TrainOptions, history: History
+    job: Job,
+    run: RunDir,
+    plan: TrainPlan,
+    options: TrainOptions,
+    history: History,
+    *,
+    also: Sequence[Task],
 ) -> TrainRun:
     """Write the adapter with its lineage, take it into the artifacts, note it in the run."""
     from rung.train.adapter import Lineage, save_adapter
@@ -164,6 +174,7 @@ def _keep(
             "examples": split_hash(job.examples),
             "texts": texts_hash(job.texts),
             "dev_texts": texts_hash(job.dev),
+            **{f"train of {other.name}": other.split_hashes["train"] for other in also},
         },
         style=asdict(job.writer.style),
         config={
@@ -188,6 +199,7 @@ def _keep(
         minutes=history.spent_s / 60.0,
         metrics=metrics,
         made=now_utc(),
+        also={other.name: other.split_hashes["train"] for other in also},
     )
     record(run, trained)
     return TrainRun(
@@ -198,22 +210,6 @@ def _keep(
         losses=history.losses,
         judgements=history.judgements,
     )
-
-
-def _examples(task: Task, options: TrainOptions) -> list[Example]:
-    """Return what to train on, checked to share nothing with dev or the holdout."""
-    if options.data is None:
-        if split_hash(task.train) != task.split_hashes["train"]:
-            raise GateError(f"the train split of task {task.name!r} is not the one that was locked")
-        return _draw(task.train, options.limit or len(task.train), options.seed)
-    rows = read_rows(options.data, Answers(task.schema))
-    if other := next((split for _, split in rows if split not in (None, "train")), None):
-        raise ConfigError(
-            f"{options.data} has examples of {other}", hint="train on train examples only"
-        )
-    examples = [example for example, _ in rows]
-    check_untouched(task, examples)
-    return examples[: options.limit or len(examples)]
 
 
 def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
@@ -236,41 +232,6 @@ def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
         learn=style["learn"],
         parallel=bool(style["parallel"]),
     )
-
-
-def _curated(
-    task: Task, examples: Sequence[Example], options: TrainOptions
-) -> tuple[list[Example], dict[str, int], dict[str, Any]]:
-    """Return the examples fit to train on, how many are left out and why, and the whole report."""
-    from rung.forms import compile_form
-    from rung.train.curation import SIEVES, Rules, curate
-
-    form = None if task.world else compile_form(task.schema, style=task.style)
-    rules = Rules(sieves=SIEVES if options.curate else (), seed=options.seed)
-    found = curate(examples, form, rules)
-    return list(found.kept), found.left_out, found.report()
-
-
-def _draw(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
-    """Return `count` examples in random order; a smaller draw is the beginning of a larger."""
-    return stream(seed, "train").sample(list(examples), len(examples))[:count]
-
-
-def _demand_enough(
-    task: Task, texts: Sequence[Any], num_examples: int, left_out: dict[str, int]
-) -> None:
-    num = len({text.example for text in texts})
-    worst = max(left_out, key=lambda reason: left_out[reason], default="")
-    if num < _UNWRITABLE_SHARE * num_examples:
-        raise TrainError(
-            f"only {num} of {num_examples} examples of {task.name!r} can be written: {worst}",
-            hint="check that targets are what the form can write: rung show",
-        )
-    if num < MIN_EXAMPLES:
-        raise TrainError(
-            f"training on {num} examples of {task.name!r}; at least {MIN_EXAMPLES} are needed",
-            hint="use them as shots: rung climb NAME --rungs form,examples",
-        )
 
 
 def _pull(model: str, tell: Callable[[Step], None]) -> None:
@@ -312,13 +273,15 @@ def _loop_settings(options: TrainOptions, num_texts: int) -> Any:
     )
 
 
-def _settings(
-    task: Task, options: TrainOptions, examples: Sequence[Example], base: str
-) -> dict[str, Any]:
+def _settings(lessons: Sequence[Lesson], options: TrainOptions, base: str) -> dict[str, Any]:
     """Return what tells one run from another; equal ones go on where they were stopped."""
+    own, *others = lessons
     given = asdict(options) | {"data": str(options.data or "")}
+    del given["also"]
+    also = {one.task.name: split_hash(one.examples) for one in others}
     return given | {
-        "splits": dict(task.split_hashes),
-        "examples": split_hash(examples),
+        "splits": dict(own.task.split_hashes),
+        "examples": split_hash(own.examples),
         "base": base,
+        **({"also": also} if also else {}),
     }

@@ -14,10 +14,13 @@ from rung.registry.log import (
     record_verdict,
     roll_back,
 )
+from rung.registry.sharing import Sharer, demand_retention, record_retention, sharers
 
 __all__ = [
     "Promotion",
+    "Sharer",
     "demand_parity",
+    "demand_retention",
     "find_route",
     "in_service",
     "measured",
@@ -26,6 +29,8 @@ __all__ = [
     "promoted",
     "record_candidates",
     "record_parity",
+    "record_retention",
     "record_verdict",
     "roll_back",
+    "sharers",
 ]

@@ -59,6 +59,8 @@ class TrainOptions:
     """Name of the adapter to go on from."""
     data: Path | None = None
     """Train on the examples of this file (`rung repair --batch`) instead of train."""
+    also: tuple[str, ...] = ()
+    """Other tasks that the same adapter is trained for."""
     curate: bool = True
     """Leave out examples that contradict or repeat others; see `curation.py`."""
     seed: int = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from rung.core import config
-from rung.store.runs import RunDir, file_name
+from rung.store.runs import RunDir
 
 RECORD = "trained.json"
 
@@ -29,6 +29,12 @@ class Trained:
     metrics: Mapping[str, float] = field(default_factory=dict)
     made: str = ""
     """UTC time."""
+    also: Mapping[str, str] = field(default_factory=dict)
+    """Other tasks that it was trained for, each with the hash of its train split."""
+
+    def as_of(self, task: str) -> Trained:
+        """Return the record as one of the other tasks reads it."""
+        return self if task == self.task else replace(self, task=task, train_hash=self.also[task])
 
 
 def record(run: RunDir, trained: Trained) -> None:
@@ -38,10 +44,10 @@ def record(run: RunDir, trained: Trained) -> None:
 
 def find_trained(task: str, model: str, method: str = "") -> Trained | None:
     """Return the adapter trained last for a task and model, by a method where one is named."""
-    runs = config.home() / "runs"
     found = []
-    for path in runs.glob(f"train-{file_name(task)}-*/{RECORD}"):
+    for path in (config.home() / "runs").glob(f"train-*/{RECORD}"):
         trained = Trained(**json.loads(path.read_text("utf-8")))
-        if (trained.task, trained.model) == (task, model) and method in ("", trained.method):
-            found.append(trained)
+        is_of_task = task in (trained.task, *trained.also)
+        if is_of_task and trained.model == model and method in ("", trained.method):
+            found.append(trained.as_of(task))
     return max(found, key=lambda trained: trained.made, default=None)

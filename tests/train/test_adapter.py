@@ -155,3 +155,16 @@ def test_the_last_adapter_of_a_task_and_model_is_found() -> None:
     assert find_trained("toy", "tiny", "sft") == old
     assert find_trained("toys", "tiny") is None
     assert json.loads(json.dumps(new.style)) == {}
+
+
+def test_an_adapter_of_several_tasks_is_found_for_each_with_its_own_split() -> None:
+    shared = Trained(
+        adapter="a" * 64, task="toy", model="tiny", method="sft", style={}, train_hash="toy's",
+        num_texts=1, minutes=0.1, also={"game": "game's"},
+    )  # fmt: skip
+    record(RunDir("train", "toy", {}), shared)
+    assert find_trained("toy", "tiny") == shared
+    found = find_trained("game", "tiny")
+    assert found is not None
+    assert (found.adapter, found.task, found.train_hash) == ("a" * 64, "game", "game's")
+    assert find_trained("toys", "tiny") is None

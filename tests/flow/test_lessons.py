@@ -1,0 +1,78 @@
+"""One adapter for several tasks: each has an equal share of the texts, and finds it as its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="pip install 'rung[train]'")
+pytest.importorskip("gguf", reason="pip install 'rung[train]'")
+pytest.importorskip("peft", reason="pip install 'rung[train]'")
+pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
+import tiny_gguf
+import toys
+from rung.core.errors import ConfigError
+from rung.engines.adapters import read_adapter
+from rung.flow.lessons import Lesson, Texts, check_mixture, mix
+from rung.flow.train import TrainRun, train
+from rung.store import Artifacts
+from rung.tasks.task import Task
+from rung.train.plan import TrainOptions
+from rung.train.texts import Text
+from rung.train.trained import find_trained
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return toys.write_task(tmp_path / "toy")
+
+
+def part(task: Task, name: str, num: int) -> tuple[Lesson, Texts]:
+    texts = tuple(Text(example=f"e{i}", tokens=(1, 2), trained=(False, True)) for i in range(num))
+    lesson = Lesson(task=replace(task, name=name), examples=(), dev=(), left_out={}, report={})
+    return lesson, Texts(train=texts, dev=texts[:1], left_out={"too long": num})
+
+
+def test_each_task_has_as_many_texts_and_those_of_the_smaller_come_again(task: Task) -> None:
+    mixed = mix([part(task, "a", 5), part(task, "b", 2)])
+    names = [text.example for text in mixed.train]
+    assert names[:5] == ["a: e0", "a: e1", "a: e2", "a: e3", "a: e4"]
+    assert names[5:] == ["b: e0", "b: e1", "b: e0", "b: e1", "b: e0"]
+    assert [text.example for text in mixed.dev] == ["a: e0", "b: e0"]
+    assert mixed.left_out == {"too long": 7}
+    alone = part(task, "a", 5)
+    assert mix([alone]) == alone[1]
+
+
+def test_tasks_that_cannot_be_trained_along_are_named(task: Task) -> None:
+    mail, post = replace(task, name="mail"), replace(task, name="post")
+    check_mixture(task, [mail, post], "sft")
+    with pytest.raises(ConfigError, match="--method grpo draws answers to one task.*mail"):
+        check_mixture(task, [mail], "grpo")
+    for others in ([task], [mail, mail]):
+        with pytest.raises(ConfigError, match="is named twice"):
+            check_mixture(task, others, "sft")
+
+
+def test_one_adapter_is_trained_for_two_tasks(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNG_THREADS", "1")
+    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
+    other = toys.write_task(tmp_path / "game", num_train=24, num_other_words=2)
+    options = TrainOptions(model=model, epochs=1, limit=22, also=(str(other.path),))
+    done = train(task, options)
+    assert isinstance(done, TrainRun)
+    assert (done.plan.num_examples, done.plan.num_texts, done.plan.num_dev_texts) == (44, 44, 32)
+    shared = find_trained("game", model)
+    assert shared is not None
+    assert shared.adapter == done.trained.adapter
+    assert shared.train_hash == other.split_hashes["train"] != done.trained.train_hash
+    lineage = read_adapter(shared.adapter, Artifacts()).lineage
+    assert lineage["data"]["train of game"] == other.split_hashes["train"]
+    assert json.loads(Path(done.run_dir, "curation-game.json").read_text("utf-8"))
