@@ -207,7 +207,7 @@ class Desk:
                         form=runtime.form,
                         artifacts=runtime.artifacts,
                         model=model,
-                        capabilities=self._engine(model).capabilities,
+                        capabilities=runtime.engine(model).capabilities,
                         answers=_answers_nothing,
                     )
                 )
