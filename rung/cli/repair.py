@@ -28,6 +28,9 @@ def repair(
         Path | None,
         typer.Option("--batch", metavar="OUT.jsonl", help="Write the next training batch here."),
     ] = None,
+    machine: Annotated[
+        str, typer.Option("--machine", metavar="ROW", help="Price row of the machine that trains.")
+    ] = "local-2core",
     html: Annotated[Path | None, typer.Option("--html", help="Write the map here.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +39,7 @@ def repair(
     from rung.flow.repair import repair as find
     from rung.report.repairs import render_repair, write_repair_html
 
-    found = find(name, results=results, reference=reference, after=after)
+    found = find(name, results=results, reference=reference, after=after, machine=machine)
     manifest = write_batch(found, batch) if batch is not None else None
     if html is not None:
         write_repair_html(found.map, html)

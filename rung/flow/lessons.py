@@ -18,14 +18,12 @@ from rung.tasks.answers import Answers
 from rung.tasks.rows import read_rows
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Example, Task
-from rung.train.plan import TrainOptions
+from rung.train.plan import MIN_EXAMPLES, TrainOptions
 
 if TYPE_CHECKING:  # needs the `train` extra
     from rung.train.texts import Text
     from rung.train.write import Writer
 
-MIN_EXAMPLES = 20
-"""With fewer, shots do as well and there is nothing to stop early on."""
 MIN_DEV, MAX_DEV = 16, 128
 """Dev examples that judge a run on the way: an eighth of the train examples, within these limits,
 so that eight judgements take about a tenth of a run."""

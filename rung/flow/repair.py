@@ -12,12 +12,15 @@ from typing import Any
 from rung.core.errors import ConfigError, GateError
 from rung.core.files import write_atomic
 from rung.core.hashing import content_hash
+from rung.engines.open import LOCAL_PRICE
+from rung.engines.prices import price_of, prices_path
 from rung.flow.find_runs import RunFinder
 from rung.gate.rows import gather
 from rung.gate.touching import check_untouched, touching
 from rung.repair.batch import KINDS, Batch, choose_batch
 from rung.repair.change import Met
 from rung.repair.mapping import Run, build_map
+from rung.repair.payback import Training
 from rung.repair.read_form import FormReader
 from rung.repair.read_world import WorldReader
 from rung.repair.readers import Reader
@@ -27,6 +30,7 @@ from rung.tasks.rows import format_rows
 from rung.tasks.scorers import score_output
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Example, Task
+from rung.train.trained import last_minutes
 from rung.worlds.catalog import load
 from rung.worlds.open import open_world
 
@@ -41,8 +45,17 @@ class Repair:
     map: RepairMap
 
 
-def repair(task: str | Task, *, results: str = "", reference: str = "", after: str = "") -> Repair:
+def repair(
+    task: str | Task,
+    *,
+    results: str = "",
+    reference: str = "",
+    after: str = "",
+    machine: str = LOCAL_PRICE,
+) -> Repair:
     """Return the repair map of a route.
+
+    `machine` is the price row of the machine that trains.
 
     Each of `results`, `reference` and `after` is a results file or a route of the last climb.
     Without `results` the route in service is looked at as the last climb measured it on dev, else
@@ -63,6 +76,7 @@ def repair(task: str | Task, *, results: str = "", reference: str = "", after: s
         after=_asked_again(finder, after, run) if after else None,
         generates=generates(task),
         num_left_out=num_left_out,
+        training=_training(task, run, machine),
     )
     if not found.clusters:
         raise ConfigError(
@@ -71,6 +85,21 @@ def repair(task: str | Task, *, results: str = "", reference: str = "", after: s
             hint=f"rung repair {task.name} --results FILE looks at another run",
         )
     return Repair(task=task, reader=reader, run=run, map=found)
+
+
+def _training(task: Task, run: Run, machine: str) -> Training | None:
+    """Return what the last training of the route's model took, None where nobody knows."""
+    price = price_of(machine)
+    if price.usd_per_hour is None:
+        raise ConfigError(
+            f"the price row {machine!r} is of tokens, not of a machine's hour",
+            hint=f"--machine {LOCAL_PRICE}, or a row with usd_per_hour in {prices_path()}",
+        )
+    known = last_minutes(task.name, run.route.model if run.route else "")
+    if known is None:
+        return None
+    minutes, is_measured = known
+    return Training(minutes=minutes, usd_per_hour=price.usd_per_hour, is_measured=is_measured)
 
 
 def reader_of(task: Task) -> Reader:

@@ -30,7 +30,7 @@ from rung.train.plan import (
     estimate,
     suitable_batch,
 )
-from rung.train.trained import Trained, find_trained, record
+from rung.train.trained import Trained, find_trained, record, record_plan
 from rung.worlds.catalog import load
 
 if TYPE_CHECKING:  # needs the `train` extra
@@ -99,6 +99,7 @@ def train(
         texts = mix(written)
         model = _model(base, options, run)
         plan = estimate(model, texts.train, texts.dev, options, texts.left_out)
+        record_plan(run, plan, [one.task.name for one in lessons], options.model)
         told(plan)
         if dry_run:
             return plan

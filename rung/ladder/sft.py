@@ -15,9 +15,8 @@ from rung.ladder import blank, form
 from rung.ladder.agent import blank_route
 from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
+from rung.train.plan import MIN_EXAMPLES
 from rung.train.trained import Trained, find_trained
-
-MIN_EXAMPLES = 20
 
 
 def propose(situation: Situation) -> tuple[Route, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rung.core.records import Row
 from rung.gate.rows import gather, pair
@@ -15,6 +16,7 @@ from rung.ladder.measure import cost_per_accepted
 from rung.repair.change import Met, change_of, difference
 from rung.repair.clusters import Cell, gather_cells
 from rung.repair.neighbours import Neighbours, Vote, mark_suspects
+from rung.repair.payback import Training, invest
 from rung.repair.readers import Reader
 from rung.repair.records import ANSWER, Cluster, Difference, Miss, RepairMap
 from rung.repair.remedies import Evidence, recommend
@@ -43,8 +45,9 @@ def build_map(
     after: Run | None = None,
     generates: bool = False,
     num_left_out: int = 0,
+    training: Training | None = None,
 ) -> RepairMap:
-    """Return the map of a run on examples of the task's train or dev.
+    """Return the map of a run on examples of the task's train or dev; `training` is what one takes.
 
     Raises GateError when a run repeats a sample, or `after` was measured on other examples.
     """
@@ -75,6 +78,14 @@ def build_map(
             replace(one, change=change_of(one.misses, reader, examples, before, later))
             for one in clusters
         ]
+    worth = partial(
+        invest, training=training, num_examples=len(gathered), volume_per_day=task.volume_per_day
+    )
+    clusters = [
+        replace(one, investment=worth([one]) if one.remedy.is_training else None)
+        for one in clusters
+    ]
+    trained = [one for one in clusters if one.remedy.is_training]
     return RepairMap(
         task=task.name,
         route=run.name,
@@ -88,6 +99,9 @@ def build_map(
         clusters=tuple(clusters),
         after=after.name if after else "",
         strict_change=strict,
+        volume_per_day=task.volume_per_day,
+        training=training,
+        investment=worth(trained) if trained else None,
     )
 
 

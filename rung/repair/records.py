@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from rung.repair.payback import Investment, Training
 from rung.stats.intervals import Interval
 from rung.worlds import scoring
 
@@ -24,6 +25,9 @@ NUM_EXEMPLARS = 3
 Rung = Literal[
     "form", "example", "rule", "relabel", "sft", "dpo", "rl", "escalate", "gold is wrong"
 ]
+
+TRAINING: tuple[Rung, ...] = ("sft", "dpo", "rl")
+"""Remedies that change weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,13 @@ class Remedy:
 
     rung: Rung
     reason: str
+    lacking: tuple[str, ...] = ()
+    """Which methods of training are out for want of data, and what they need."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the remedy is to change weights."""
+        return self.rung in TRAINING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +130,8 @@ class Cluster:
     """Those that the reference met."""
     remedy: Remedy
     change: Change | None = None
+    investment: Investment | None = None
+    """A training for this cluster alone; None where the remedy is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +156,12 @@ class RepairMap:
     """Whose results the changes are measured on; empty without a repair."""
     strict_change: Difference | None = None
     """Strict over all examples, after minus before."""
+    volume_per_day: float = 0.0
+    """Requests, as the task says."""
+    training: Training | None = None
+    """What one takes; None where none was run or estimated."""
+    investment: Investment | None = None
+    """One training for all clusters whose remedy is training; None where there is none."""
 
     @property
     def num_misses(self) -> int:
@@ -154,21 +173,25 @@ class RepairMap:
         head = {
             name: getattr(self, name)
             for name in self.__slots__
-            if name not in ("clusters", "strict_change")
+            if name not in ("clusters", "strict_change", "training", "investment")
         }
         change = self.strict_change
         return {
             **head,
             "num_misses": self.num_misses,
             "strict_change": asdict(change) if change else None,
+            "training": asdict(self.training) if self.training else None,
+            "investment": self.investment.to_json() if self.investment else None,
             "clusters": [_cluster_json(cluster) for cluster in self.clusters],
         }
 
 
 def _cluster_json(cluster: Cluster) -> dict[str, Any]:
     told = ("example", "requirement", "cause", "expected", "got", "error_cost_usd", "p_pass")
+    worth = cluster.investment
     return {
         **{name: value for name, value in asdict(cluster).items() if name != "misses"},
+        "investment": worth.to_json() if worth else None,
         "num": len(cluster.misses),
         "misses": [{name: getattr(miss, name) for name in told} for miss in cluster.misses],
         "exemplars": [

@@ -7,19 +7,16 @@ and 9). A rule gives its reason in words. It recommends; the ladder measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rung.repair.records import SUSPECT, Remedy, Rung
+from rung.repair.records import SUSPECT, TRAINING, Remedy, Rung
 from rung.routes.route import Route
 from rung.stats.intervals import wilson
+from rung.train.plan import MIN_EXAMPLES, PASS_RATES
 
-MIN_TO_TRAIN = 20
-"""Train examples of a cell from which training is worth a try."""
 MIN_SAMPLES = 4
 """Samples an example needs before its pass rate means something."""
-PASS_RATES = (0.1, 0.9)
-"""Outside, nearly all samples of a group are equal and reinforcement learns nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +88,7 @@ class Evidence:
     @property
     def enough_to_train(self) -> bool:
         """Whether there are, or can be made, examples to train on."""
-        return self.generates or self.num_train >= MIN_TO_TRAIN
+        return self.generates or self.num_train >= MIN_EXAMPLES
 
 
 Rule = tuple[Callable[[Evidence], bool], Rung, Callable[[Evidence], str]]
@@ -192,7 +189,26 @@ RULES: tuple[Rule, ...] = (
 def recommend(evidence: Evidence) -> Remedy:
     """Return the first rule's rung that fits, with its reason."""
     rung, reason = next((rung, reason) for fits, rung, reason in RULES if fits(evidence))
-    return Remedy(rung=rung, reason=reason(evidence))
+    trains_later = rung in (*TRAINING, "example", "escalate") and evidence.cause != "abstained"
+    lacking = tuple(_lacking(evidence, rung)) if trains_later else ()
+    return Remedy(rung=rung, reason=reason(evidence), lacking=lacking)
+
+
+def _lacking(e: Evidence, rung: Rung) -> Iterator[str]:
+    """Yield what methods of training that were not recommended need of data, and what there is."""
+    if not e.enough_to_train:
+        yield f"sft needs {MIN_EXAMPLES} train examples like these, there are {e.num_train}"
+    if not e.is_trained or rung in ("dpo", "rl"):
+        return
+    needs = "rl needs" if e.in_world else "dpo needs"
+    low, high = PASS_RATES
+    if e.num_samples < MIN_SAMPLES:
+        yield (
+            f"{needs} {MIN_SAMPLES} samples of an example to tell right answers from wrong ones,"
+            f" there are {e.num_samples} (rung run --samples {MIN_SAMPLES})"
+        )
+    elif not e.sometimes_right:
+        yield f"{needs} {low:.0%} to {high:.0%} of the samples right, {e.p_pass:.0%} are"
 
 
 def _reference(e: Evidence) -> str:

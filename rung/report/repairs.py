@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rung.repair.records import Cluster, Difference, Miss, RepairMap
 from rung.report import format as fmt
+from rung.report.investments import training_line, worth
 from rung.report.page import check_place, render_page, write_page
 from rung.report.table import print_wrapped
 
@@ -81,6 +82,8 @@ def overview(repair: RepairMap) -> list[str]:
     lines.append(f"reference: {fmt.plain(repair.reference) or 'none'}")
     if repair.num_left_out:
         lines.append(f"left out: {repair.num_left_out} examples that are not of {repair.split}")
+    if repair.investment is not None:
+        lines.append(training_line(repair))
     if repair.strict_change is not None:
         change = difference_text(repair.strict_change)
         lines.append(f"after {fmt.plain(repair.after)}: strict {change}")
@@ -142,7 +145,10 @@ def details(cluster: Cluster) -> list[str]:
         facts.append(f"errors cost {fmt.usd(cluster.error_cost_usd)}")
     if cluster.num_reference:
         facts.append(f"the reference meets {_met(cluster)}")
-    lines = [f"{cluster.remedy.rung}: {cluster.remedy.reason}", "; ".join(facts)]
+    lines = [f"{cluster.remedy.rung}: {cluster.remedy.reason}"]
+    lines += [*cluster.remedy.lacking, "; ".join(facts)]
+    if cluster.investment is not None:
+        lines.append(f"training for it alone {worth(cluster.investment)}")
     if cluster.change is not None:
         change = cluster.change
         fixed = f"{change.num_fixed} of {num} {fmt.percent_interval(change.fixed_ci)} met now"

@@ -2,8 +2,8 @@
 
 Group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300), with the loss per token of
 DAPO (Yu et al. 2025, arXiv 2503.14476). Rewards are 1 or 0, by a verifier that passed its audit;
-trained on are only examples of which a share of answers within `BAND` is right, as measured before
-the first step. Only what the form leaves to the model is its policy.
+trained on are only examples of which a share of answers within `PASS_RATES` is right, as measured
+before the first step. Only what the form leaves to the model is its policy.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rung.tasks.task import Example
 from rung.train.attempts import Drawing, draw_all
 from rung.train.audit import audit, demand_audited
 from rung.train.loop import History, run_loop
+from rung.train.plan import PASS_RATES
 from rung.train.rewards import verifier_of
 from rung.train.rft import acceptance
 from rung.train.rollouts import Drawn, Reward, Rollouts
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 REPORT = "grpo.json"
 ROLLOUTS = "rollouts.jsonl"
-BAND = (0.1, 0.9)
 MIN_EXAMPLES = 4
 """Examples within the band, below which there is nothing to reinforce."""
 MAX_DEV = 64
@@ -73,7 +73,7 @@ def train(job: Job, reward: Reward = Reward()) -> History:  # noqa: B008  (froze
 
 def in_band(groups: Sequence[Sequence[Attempt]]) -> list[Example]:
     """Return the examples that are answered rightly neither too rarely nor too often."""
-    low, high = BAND
+    low, high = PASS_RATES
     return [group[0].example for group in groups if low <= rate_of(group) <= high]
 
 
@@ -88,11 +88,12 @@ def _demand_band(
 ) -> None:
     if len(examples) >= MIN_EXAMPLES:
         return
-    never = sum(rate_of(group) < BAND[0] for group in groups)
-    always = sum(rate_of(group) > BAND[1] for group in groups)
+    low, high = PASS_RATES
+    never = sum(rate_of(group) < low for group in groups)
+    always = sum(rate_of(group) > high for group in groups)
     raise TrainError(
-        f"of {len(groups)} examples {len(examples)} are answered rightly between {BAND[0]:.0%} and"
-        f" {BAND[1]:.0%} of the time, {never} less often, {always} more often: there is nothing to"
+        f"of {len(groups)} examples {len(examples)} are answered rightly between {low:.0%} and"
+        f" {high:.0%} of the time, {never} less often, {always} more often: there is nothing to"
         " reinforce",
         hint=f"rung train {name} --method {'sft' if never > always else 'rft'}",
     )

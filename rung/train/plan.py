@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 LEARNING_RATES = {"sft": 5e-4, "rft": 2e-4, "dpo": 5e-5, "grpo": 5e-5}
 """By method: what goes on from an adapter, on the model's own answers, takes smaller steps."""
+MIN_EXAMPLES = 20
+"""Train examples of SFT: with fewer, shots do as well and there is nothing to stop early on."""
+PASS_RATES = (0.1, 0.9)
+"""Share of an example's attempts that is right; outside, they are too alike to be told apart."""
 MIN_BATCH, MAX_BATCH = 4, 16
 _STEPS = 40
 """Steps that an epoch should have at least; wider batches cost as much a token on a CPU."""

@@ -1,16 +1,19 @@
-"""Which adapters were trained for a task: a file in each run's folder, read without torch."""
+"""Which adapters were trained for a task, and what that took: files in runs' folders, read without
+torch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from rung.core import config
+from rung.core.clock import now_utc
 from rung.store.runs import RunDir
+from rung.train.plan import TrainPlan
 
-RECORD = "trained.json"
+RECORD, PLAN = "trained.json", "plan.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,31 @@ class Trained:
 def record(run: RunDir, trained: Trained) -> None:
     """Note in a run's folder what was trained."""
     run.write_json(RECORD, asdict(trained))
+
+
+def record_plan(run: RunDir, plan: TrainPlan, tasks: Sequence[str], model: str) -> None:
+    """Note in a run's folder what it is expected to take."""
+    about = {"tasks": list(tasks), "model": model, "made": now_utc()}
+    run.write_json(PLAN, about | plan.to_json())
+
+
+def last_minutes(task: str, model: str = "") -> tuple[float, bool] | None:
+    """Return what the last training for a task took, in minutes, else what a dry run estimated.
+
+    True where it was measured; None where there was neither. Without `model` any of them counts.
+    """
+    measured, estimated = [], []
+    runs = config.home() / "runs"
+    for path in runs.glob(f"train-*/{RECORD}"):
+        done = Trained(**json.loads(path.read_text("utf-8")))
+        if task in (done.task, *done.also) and model in ("", done.model):
+            measured.append((done.made, done.minutes))
+    for path in runs.glob(f"train-*/{PLAN}"):
+        plan = json.loads(path.read_text("utf-8"))
+        if task in plan["tasks"] and model in ("", plan["model"]):
+            estimated.append((plan["made"], float(plan["minutes"])))
+    found = max(measured or estimated, default=None)
+    return None if found is None else (found[1], bool(measured))
 
 
 def find_trained(task: str, model: str, method: str = "") -> Trained | None:

@@ -10,7 +10,7 @@ import pytest
 CLUSTER_KEYS = {
     "name", "cause", "place", "detail", "about", "num", "num_examples", "share", "share_ci",
     "error_cost_usd", "cpao_saving_usd", "num_reference", "num_reference_met", "remedy", "change",
-    "misses", "exemplars",
+    "investment", "misses", "exemplars",
 }  # fmt: skip
 
 
@@ -27,6 +27,9 @@ def test_from_a_climb_to_a_batch(rung_command, mail: str, tmp_path: Path):  # ty
     found = json.loads(done.out)
     assert (found["route"], found["reference"], found["split"]) == ("form", "head", "dev")
     assert all(set(cluster) == CLUSTER_KEYS for cluster in found["clusters"])
+    training = [c for c in found["clusters"] if c["remedy"]["rung"] in ("sft", "dpo", "rl")]
+    assert all(bool(c["investment"]) == (c in training) for c in found["clusters"])
+    assert found["training"] is None, "none was run"
     assert abs(sum(cluster["share"] for cluster in found["clusters"]) - 1) < 1e-9
     serving = rung_command("repair", mail)
     assert "head" in serving.out + serving.err  # it serves, and may have no failures
@@ -55,6 +58,9 @@ def test_from_a_climb_to_a_batch(rung_command, mail: str, tmp_path: Path):  # ty
     unknown = rung_command("repair", mail, "--results", "froms")
     assert unknown.code == 2
     assert "neither a file nor a route" in unknown.err
+    person = rung_command("repair", mail, "--results", "form", "--machine", "frontier")
+    assert person.code == 2
+    assert "'frontier' is of tokens" in person.err
     nowhere = rung_command(
         "repair", mail, "--results", "form", "--batch", tmp_path / "no" / "b.jsonl"
     )

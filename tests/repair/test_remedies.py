@@ -67,6 +67,31 @@ def test_remedies(known: dict[str, object], rung: str) -> None:
     assert remedy.reason
 
 
+@pytest.mark.parametrize(
+    ("known", "lacking"),
+    [
+        ({"route": SHOTS}, []),
+        ({"route": SHOTS, "num_train": 19}, ["sft needs 20 train examples", "there are 19"]),
+        ({"route": FORM, "num_train": 3}, ["sft needs 20 train examples", "there are 3"]),
+        ({"route": TRAINED}, ["dpo needs 4 samples of an example", "there are 1"]),
+        ({"route": TRAINED, "in_world": True}, ["rl needs 4 samples"]),
+        ({"route": TRAINED, "num_samples": 8}, ["dpo needs 10% to 90% of the samples right, 0%"]),
+        ({"route": TRAINED, "num_samples": 8, "p_pass": 0.5}, []),
+        ({"route": TRAINED, "num_samples": 8, "p_pass": 0.5, "num_train": 3}, ["sft needs 20"]),
+        # What stands before training is no matter of data.
+        ({"route": TRAINED, "num_train": 3, "cause": SUSPECT}, []),
+        ({"route": TRAINED, "num_train": 3, "cause": "abstained"}, []),
+        ({"route": TRAINED, "num_train": 3, "num_conflicts": 9}, []),
+    ],
+)
+def test_data_that_keeps_a_method_out_is_named(
+    known: dict[str, object], lacking: list[str]
+) -> None:
+    told = recommend(replace(PLAIN, **known)).lacking  # type: ignore[arg-type]
+    assert len(told) == bool(lacking)
+    assert all(part in told[0] for part in lacking)
+
+
 def test_the_last_rule_always_fits() -> None:
     fits, _, _ = RULES[-1]
     assert fits(replace(PLAIN, num=1, num_train=0))

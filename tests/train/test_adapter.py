@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from rung.engines.adapters import base_hash, read_adapter
 from rung.store import Artifacts, RunDir
 from rung.train.adapter import Lineage, load_adapter, save_adapter
 from rung.train.base import add_lora, base_path, load_base, trainable
+from rung.train.plan import TrainPlan
 from rung.train.shape import LoraShape
-from rung.train.trained import Trained, find_trained, record
+from rung.train.trained import Trained, find_trained, last_minutes, record, record_plan
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -155,6 +157,26 @@ def test_the_last_adapter_of_a_task_and_model_is_found() -> None:
     assert find_trained("toy", "tiny", "sft") == old
     assert find_trained("toys", "tiny") is None
     assert json.loads(json.dumps(new.style)) == {}
+
+
+def test_what_the_last_training_took_comes_before_what_a_dry_run_estimated() -> None:
+    plan = TrainPlan(
+        num_examples=1, num_texts=1, num_dev_texts=1, num_tokens=9, num_trained=3, padding=0.0,
+        num_steps=1, minutes=7.5, left_out={},
+    )  # fmt: skip
+    assert last_minutes("toy") is None
+    record_plan(RunDir("train", "toy", {"seed": 9}), plan, ["toy", "game"], "tiny")
+    assert last_minutes("toy", "tiny") == last_minutes("game") == (7.5, False)
+    assert last_minutes("toy", "other") is None
+    done = Trained(
+        adapter="a" * 64, task="toy", model="tiny", method="sft", style={}, train_hash="",
+        num_texts=1, minutes=2.5, made="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    record(RunDir("train", "toy", {"seed": 1}), done)
+    later = replace(done, minutes=3.5, made="2026-01-02T00:00:00Z")
+    record(RunDir("train", "toy", {"seed": 2}), later)
+    assert last_minutes("toy") == (3.5, True)
+    assert last_minutes("game") == (7.5, False)
 
 
 def test_an_adapter_of_several_tasks_is_found_for_each_with_its_own_split() -> None:
