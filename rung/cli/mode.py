@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.core.errors import ConfigError
 
 
 def mode(
@@ -35,10 +36,14 @@ def mode(
     max_failed: Annotated[
         float | None, typer.Option("--max-failed", help="Canary: most conversations that fail.")
     ] = None,
+    slot: Annotated[
+        list[str] | None,
+        typer.Option("--slot", help="Only this field of the answer; may be given several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the modes a task has had, or change the mode; a running gateway follows."""
-    from rung.flow.mode import mode_history, set_mode
+    from rung.flow.mode import agreements, mode_history, set_mode
 
     if to:
         given = {
@@ -49,13 +54,25 @@ def mode(
             "margin": margin,
             "max_failed": max_failed,
         }
-        set_mode(name, to, given)
+        set_mode(name, to, given, slots=slot or ())
+    elif slot:
+        raise ConfigError("--slot without a mode", hint=f"rung mode {name} shadow --slot {slot[0]}")
     history = mode_history(name)
+    counts = agreements(name)
     for entry in history[-1:] if to else history:
         if as_json:
-            print_json(asdict(entry))
+            told = {"agreement": {at: asdict(count) for at, count in counts.items()}}
+            print_json(asdict(entry) | (told if entry is history[-1] else {}))
         else:
-            detail = ", ".join(f"{k} {v}" for k, v in entry.detail.items() if v)
-            print(f"{entry.created}  {entry.mode:<10} {entry.reason}  ({detail})")
+            print(f"{entry.created}  {entry.mode:<10} {entry.reason}  ({_shown(entry.detail)})")
+    if not as_json:
+        for at, count in counts.items():
+            print(f"  {at}: as the frontier in {count.num_agreed} of {count.num_compared}")
     if not history:
         say(f"{name} has no mode: its route in service answers. rung mode {name} shadow …")
+
+
+def _shown(detail: dict[str, Any]) -> str:
+    slots = [f"{slot} by {mode}" for slot, mode in detail.get("slots", {}).items()]
+    others = [f"{name} {value}" for name, value in detail.items() if value and name != "slots"]
+    return ", ".join(slots + others)

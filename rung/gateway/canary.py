@@ -22,7 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rung.gateway.modes import STAGES, ArmName
+from rung.gateway.arms import ArmName
+from rung.gateway.modes import STAGES
 from rung.stats.sequential import beta_mixture_log_e, bounded_mean_sequence
 
 SRM_ALPHA = 0.001

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.core.errors import ConfigError, EngineError, RungError
@@ -52,7 +52,10 @@ class _Kit:
     """A task that has been loaded."""
 
     runtime: Runtime
-    frontier: dict[str, Route]
+    parts: dict[tuple[str, ...], Runtime]
+    """The same task with some of its fields, by their names; none stands for all."""
+    frontier: dict[tuple[str, tuple[str, ...]], Route]
+    """Routes of a model for some of the fields."""
 
 
 class Desk:
@@ -81,8 +84,18 @@ class Desk:
         """Look at the registry anew; tasks stay as they were when they were first asked."""
         self._serving.clear()
 
-    async def answer(self, task: str, text: str, *, frontier: str = "") -> Asked:
-        """Answer one input by the route in service, or by the frontier model that is named.
+    async def runtime(self, task: str) -> Runtime:
+        """Return a task, loaded. Raises Refusal when it cannot be."""
+        try:
+            return (await asyncio.to_thread(self._kit, task)).runtime
+        except RungError as error:
+            raise _unusable(task, error) from None
+
+    async def answer(
+        self, task: str, text: str, *, frontier: str = "", slots: Sequence[str] = ()
+    ) -> Asked:
+        """Answer one input by the route in service, or by the frontier model that is named, of
+        which `slots` asks for some fields only.
 
         Raises Refusal when there is no such route or the queue is full, Outage when it fails.
         """
@@ -90,7 +103,7 @@ class Desk:
         if route is None and not frontier:
             raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
         model = frontier or (route.model if route else "")
-        return await self._run(model, self._answer, task, route, frontier, text)
+        return await self._run(model, self._answer, task, route, frontier, text, tuple(slots))
 
     async def decisions(self, task: str, text: str, questions: Mapping[str, Question]) -> Decisions:
         """Answer questions about a text with the model of a task's route, or, without questions,
@@ -123,23 +136,25 @@ class Desk:
         except EngineError as error:
             raise Outage(str(error)) from None
         except RungError as error:
-            message = f"task {task!r} cannot be served: {error}"
-            raise Refusal(503, "task_unusable", message) from None
+            raise _unusable(task, error) from None
         finally:
             self.num_waiting -= 1
 
-    def _answer(self, task: str, route: Route | None, frontier: str, text: str) -> Asked:
+    def _answer(
+        self, task: str, route: Route | None, frontier: str, text: str, slots: tuple[str, ...]
+    ) -> Asked:
         from rung.engines.open import price_of_model
         from rung.routes.answer import answer
         from rung.routes.asked import asked
         from rung.tasks.task import Example
 
         kit = self._kit(task)
-        chosen = route or self._frontier(kit, frontier)
+        chosen = route or self._frontier(kit, frontier, slots)
         example = Example(id="ask", input=text, target={}, group="ask")
-        found = answer(chosen, kit.runtime, example)
+        runtime = self._part(kit, slots)
+        found = answer(chosen, runtime, example)
         price = price_of_model(chosen.model)
-        return asked(chosen, price, found, kit.runtime.task.replies)
+        return asked(chosen, price, found, None if slots else runtime.task.replies)
 
     def _decide(
         self, task: str, route: Route, text: str, questions: Mapping[str, Question]
@@ -183,8 +198,19 @@ class Desk:
             if task.world in SIMULATED:
                 raise ConfigError("it is played in a simulated world, not in yours")
             runtime = Runtime(task, open_engine=self._engine, store=self._store)
-            self._kits[name] = _Kit(runtime=runtime, frontier={})
+            self._kits[name] = _Kit(runtime=runtime, parts={(): runtime}, frontier={})
             return self._kits[name]
+
+    def _part(self, kit: _Kit, slots: tuple[str, ...]) -> Runtime:
+        with self._lock:
+            if slots not in kit.parts:
+                from rung.forms.part import part_of
+                from rung.routes.runtime import Runtime
+
+                task = kit.runtime.task
+                part = replace(task, schema=part_of(task.schema, slots))
+                kit.parts[slots] = Runtime(part, open_engine=self._engine, store=self._store)
+            return kit.parts[slots]
 
     def _engine(self, model: str) -> Engine:
         with self._lock:
@@ -194,14 +220,14 @@ class Desk:
                 self._engines[model] = (self._open or open_engine)(model)
             return self._engines[model]
 
-    def _frontier(self, kit: _Kit, model: str) -> Route:
+    def _frontier(self, kit: _Kit, model: str, slots: tuple[str, ...]) -> Route:
         with self._lock:
-            if model not in kit.frontier:
+            if (model, slots) not in kit.frontier:
                 from rung.ladder.baseline import reference_route
                 from rung.ladder.rung import Situation
 
-                runtime = kit.runtime
-                kit.frontier[model] = reference_route(
+                runtime = self._part(kit, slots)
+                kit.frontier[model, slots] = reference_route(
                     Situation(
                         task=runtime.task,
                         form=runtime.form,
@@ -211,7 +237,7 @@ class Desk:
                         answers=_answers_nothing,
                     )
                 )
-            return kit.frontier[model]
+            return kit.frontier[model, slots]
 
 
 def models_of(route: Route) -> Iterator[str]:
@@ -219,6 +245,10 @@ def models_of(route: Route) -> Iterator[str]:
     yield route.model
     for part in (*route.stages, *route.witnesses):
         yield from models_of(part)
+
+
+def _unusable(task: str, error: RungError) -> Refusal:
+    return Refusal(503, "task_unusable", f"task {task!r} cannot be served: {error}")
 
 
 def _answers_nothing(*_: Any) -> list[Any]:

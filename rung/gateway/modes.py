@@ -11,30 +11,30 @@
 Escalation follows from an answer that is in doubt; falling back, from an arm that is out of order.
 They are never taken for each other: an outage counts for no arm's quality, and a doubt is never
 answered by asking the same arm again. Without a frontier a doubtful answer is returned as what it
-is. Whether a canary goes on is judged in `canary.py`.
+is. Where single fields have modes of their own, `slots.py` answers. Whether a canary goes on is
+judged in `canary.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
-from rung.core.clock import monotonic_ms
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
+from rung.gateway.arms import GOOD, ArmName, Arms, Decided, Said, by_frontier, escalated
 from rung.gateway.desk import Desk, Outage
-from rung.gateway.refusal import Refusal
+from rung.gateway.slots import SLOT_MODES, SlotMode, decide_by_slot
 from rung.store.modes import ModeEntry
 
 if TYPE_CHECKING:
     from rung.routes.asked import Asked
 
 ModeName = Literal["teacher", "shadow", "cascade", "canary", "specialist"]
-ArmName = Literal["specialist", "frontier"]
 MODES: tuple[ModeName, ...] = get_args(ModeName)
 STAGES = (0.01, 0.05, 0.25, 1.0)
 """Shares of conversations that the specialist gets in a canary, one after the other."""
@@ -57,6 +57,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Canary: share of failed answers above which it is rolled back."""
     rollout: int = 0
     """Canary: the log line that began it, which assignment and evidence go by."""
+    slots: dict[str, SlotMode] = {}
+    """Teacher, shadow, specialist: modes of single fields, where they differ from the task's."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON for the store."""
@@ -93,7 +95,13 @@ def check_mode(name: str, detail: Mapping[str, Any]) -> Detail:
         found = msgspec.convert(detail, type=Detail)
     except msgspec.ValidationError as error:
         raise ConfigError(f"mode {name!r}: {error}", hint="see docs/serving.md") from None
-    if name in ("teacher", "shadow", "canary") and not found.frontier:
+    if found.slots and name not in SLOT_MODES:
+        raise ConfigError(
+            f"mode {name!r} is one of a whole task, not of slots",
+            hint=f"use {', '.join(SLOT_MODES)}",
+        )
+    asks_frontier = {"teacher", "shadow", "canary"} & {name, *found.slots.values()}
+    if asks_frontier and not found.frontier:
         raise ConfigError(
             f"mode {name!r} needs a frontier model", hint=f"--frontier http:NAME with {name}"
         )
@@ -102,34 +110,13 @@ def check_mode(name: str, detail: Mapping[str, Any]) -> Detail:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One arm's answer."""
-
-    arm: ArmName
-    asked: Asked
-    wait_ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """The answer that is served, and what else was or will be said."""
-
-    mode: ModeName
-    served: Said
-    others: tuple[Said, ...] = ()
-    beside: Callable[[], Awaitable[Said]] | None = None
-    """Asks the other arm too, after the answer has been sent."""
-
-
 async def decide(desk: Desk, mode: Mode, task: str, text: str, conversation: str) -> Decided:
     """Answer an input as the task's mode says. Raises Refusal when no arm can."""
-    arms = _Arms(desk, mode, task, text)
+    arms = Arms(desk, frontier=mode.detail.frontier, task=task, text=text)
+    if mode.detail.slots:
+        return await decide_by_slot(arms, await desk.runtime(task), mode.name, mode.detail.slots)
     if mode.name in ("teacher", "shadow"):
-        served = await arms.say("frontier")
-        shadow = mode.name == "shadow" and served.arm == "frontier"
-        beside = (lambda: arms.ask("specialist")) if shadow else None
-        return Decided(mode=mode.name, served=served, beside=beside)
+        return await by_frontier(arms, mode.name, compared=mode.name == "shadow")
     if mode.name == "canary":
         return Decided(mode=mode.name, served=await arms.say(assign(mode, task, conversation)))
     served = await arms.say("specialist")
@@ -138,25 +125,23 @@ async def decide(desk: Desk, mode: Mode, task: str, text: str, conversation: str
     if in_doubt(served.asked, mode.detail.min_p):
         return await _escalate(arms, mode, served)
     audit = draw("audit", task, text, conversation) < mode.detail.audit_share
-    beside = (lambda: arms.ask("frontier")) if audit else None
-    return Decided(mode=mode.name, served=served, beside=beside)
+    return Decided(
+        mode=mode.name, served=served, beside=(lambda: arms.ask("frontier")) if audit else None
+    )
 
 
-async def _escalate(arms: _Arms, mode: Mode, doubted: Said) -> Decided:
+async def _escalate(arms: Arms, mode: Mode, doubted: Said) -> Decided:
     """Hand a doubtful answer to the frontier; while that is out of order the doubt is served."""
     try:
         better = await arms.ask("frontier")
     except Outage:
         return Decided(mode=mode.name, served=doubted)
-    if better.asked.status in ("ok", "repaired"):
-        asked = _with_status(better.asked, "escalated")
-        better = Said(arm=better.arm, asked=asked, wait_ms=doubted.wait_ms + better.wait_ms)
-    return Decided(mode=mode.name, served=better, others=(doubted,))
+    return Decided(mode=mode.name, served=escalated(better, doubted), others=(doubted,))
 
 
 def in_doubt(asked: Asked, min_p: float) -> bool:
     """Return whether an answer should be handed to a stronger route."""
-    if asked.status not in ("ok", "repaired"):
+    if asked.status not in GOOD:
         return True
     return any(
         field["p"] < min_p or (field["set"] is not None and len(field["set"]) != 1)
@@ -176,45 +161,3 @@ def draw(*names: str) -> float:
     """Return a number in [0, 1) that depends on the names alone."""
     digest = hashlib.sha256("\x1f".join(names).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
-
-
-class _Arms:
-    """Asks the arms of one input."""
-
-    def __init__(self, desk: Desk, mode: Mode, task: str, text: str) -> None:
-        self._desk = desk
-        self._frontier = mode.detail.frontier
-        self._task = task
-        self._text = text
-
-    async def say(self, arm: ArmName) -> Said:
-        """Ask an arm, and the other one when it is out of order. Raises Refusal."""
-        try:
-            return await self.ask(arm)
-        except Outage as outage:
-            other = self._other(arm)
-            if other is None:
-                raise Refusal(503, "route_unavailable", str(outage)) from None
-            try:
-                return await self.ask(other)
-            except Outage as second:
-                message = f"{arm}: {outage}; {other}: {second}"
-                raise Refusal(503, "route_unavailable", message) from None
-
-    async def ask(self, arm: ArmName) -> Said:
-        """Ask one arm. Raises Outage or Refusal."""
-        began = monotonic_ms()
-        frontier = self._frontier if arm == "frontier" else ""
-        asked = await self._desk.answer(self._task, self._text, frontier=frontier)
-        return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began)
-
-    def _other(self, arm: ArmName) -> ArmName | None:
-        if arm == "frontier":
-            return "specialist" if self._desk.serving(self._task) else None
-        return "frontier" if self._frontier else None
-
-
-def _with_status(asked: Asked, status: Any) -> Asked:
-    from dataclasses import replace
-
-    return replace(asked, status=status)

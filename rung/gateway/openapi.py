@@ -113,10 +113,15 @@ def _answer(schema: Mapping[str, Any]) -> dict[str, Any]:
             "reason": _TEXT,
             "reply": _TEXT,
             "call_id": _TEXT,
-            "arm": _TEXT,
+            "arm": {"enum": ["specialist", "frontier", "merged"]},
             "mode": _TEXT,
+            "filled_by": {
+                "type": "object",
+                "additionalProperties": {"enum": ["specialist", "frontier"]},
+            },
         },
         "reply",
+        "filled_by",
     )
 
 

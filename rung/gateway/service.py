@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rung.core.clock import monotonic_ms
-from rung.core.errors import StoreError
+from rung.core.errors import RungError, StoreError
 from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
 from rung.gateway.catalogue import Catalogue
@@ -197,13 +197,13 @@ class Service:
                 if revision != self._revision:
                     self._revision = revision
                     await asyncio.to_thread(self.door.reload)
-                    await asyncio.to_thread(self._read_tasks)
                     self.desk.reload()
+                    await asyncio.to_thread(self._read_tasks)
                 await asyncio.to_thread(self._carry_on)
                 if since_s >= _RETENTION_S:
                     since_s = 0.0
                     await asyncio.to_thread(self._forget)
-            except StoreError as error:
+            except RungError as error:
                 _log.error("watching the store: %s", error)
             await asyncio.sleep(WATCH_S)
             since_s += WATCH_S

@@ -6,25 +6,32 @@ Every input is a call of its own, kept before it is answered. Which arm answers 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rung.core.clock import monotonic_ms, now_utc
 from rung.core.hashing import short_hash
 from rung.gateway.access import Visitor, unknown_model
+from rung.gateway.agreement import count
+from rung.gateway.arms import Decided, Said, Shadow
 from rung.gateway.asgi import JSON, Header, Request
 from rung.gateway.capture import named_conversation
 from rung.gateway.desk import Outage
 from rung.gateway.ids import new_call_id
-from rung.gateway.modes import Decided, Said, decide
+from rung.gateway.modes import decide
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
 from rung.gateway.systemone import read_body, text_of
 from rung.gateway.task_chat import complete, input_of, read_chat, stream
 from rung.gateway.wire import Asked as AskedOnWire
 from rung.store.calls import Call
+
+if TYPE_CHECKING:
+    from rung.routes.asked import Asked
 
 PREFIX = "task/"
 MAX_INPUT_CHARS = 65_536
@@ -177,6 +184,8 @@ class Tasks:
         )
         decided = await self._decide(errand)
         shown = decided.served.asked.to_json()
+        if decided.served.filled_by:
+            shown["filled_by"] = decided.served.filled_by
         await self._keep(errand, decided, msgspec.json.encode(shown))
         return shown | {"call_id": call_id, "arm": decided.served.arm, "mode": decided.mode}
 
@@ -211,14 +220,29 @@ class Tasks:
         service.metrics.answered(
             errand.wire, served.asked.route, 200, call.latency_ms, call.upstream_ms
         )
+        shadow = decided.shadow
         if decided.beside is not None:
             service.later(self._beside(errand, decided))
+        elif shadow is not None and shadow.specialist is not None:
+            service.later(self._compare(errand.task, shadow, shadow.specialist))
 
     async def _beside(self, errand: Errand, decided: Decided) -> None:
         assert decided.beside is not None
         said = await decided.beside()
         pair, body, _ = self._pair(errand, decided.mode, said)
         await self._write(errand, pair, body, said.asked.reason)
+        if decided.shadow is not None:
+            await self._compare(errand.task, decided.shadow, said.asked)
+
+    async def _compare(self, task: str, shadow: Shadow, specialist: Asked) -> None:
+        service = self._service
+        route = service.desk.serving(task)
+        frontier = service.mode_of(task).detail.frontier
+        if route is not None:
+            runtime = await service.desk.runtime(task)
+            await asyncio.to_thread(
+                count, service.store, runtime, route, frontier, shadow, specialist
+            )
 
     def _pair(self, errand: Errand, mode: str, said: Said) -> tuple[Call, bytes, Said]:
         call = _record(errand, mode, said=said, id_=new_call_id(), pair=errand.call_id)
@@ -287,6 +311,7 @@ def _record(
         task=errand.task,
         mode=mode,
         arm=said.arm if said else "",
+        filled_by=_json(said.filled_by) if said and said.filled_by else "",
         pair=pair,
         status=status,
         outcome=outcome or (said.asked.status if said else "error"),
@@ -304,9 +329,17 @@ def _record(
 
 def _told(decided: Decided) -> list[Header]:
     """Return what the answer's head says of the route."""
-    asked = decided.served.asked
-    return [
-        (b"x-rung-route", asked.route.encode("latin-1", "replace")),
-        (b"x-rung-status", asked.status.encode()),
-        (b"x-rung-arm", decided.served.arm.encode()),
+    served = decided.served
+    told = [
+        (b"x-rung-route", served.asked.route.encode("latin-1", "replace")),
+        (b"x-rung-status", served.asked.status.encode()),
+        (b"x-rung-arm", served.arm.encode()),
     ]
+    if served.filled_by:
+        told.append((b"x-rung-filled-by", _json(served.filled_by).encode()))
+    return told
+
+
+def _json(filled_by: Mapping[str, str]) -> str:
+    """Return JSON that may stand in a header: one line of ASCII."""
+    return json.dumps(dict(filled_by))

@@ -40,7 +40,9 @@ class Call:
     mode: str = ""
     """The task's mode at that time."""
     arm: str = ""
-    """`specialist` or `frontier`; empty outside of tasks."""
+    """`specialist`, `frontier`, or `merged` of both; empty outside of tasks."""
+    filled_by: str = ""
+    """JSON of which arm filled which field of a merged answer."""
     pair: str = ""
     """Of a call that ran silently beside another: that one's id."""
     status: int

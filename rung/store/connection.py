@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rung.core import config
 from rung.core.errors import StoreError
 
-HEAD = "0005"
+HEAD = "0006"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -89,6 +89,7 @@ calls = sa.Table(
     sa.Column("response", sa.Text, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("hedge", sa.Text, nullable=False, server_default=""),
+    sa.Column("filled_by", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_calls_conversation", "conversation"),
 )
 
@@ -148,4 +149,15 @@ rounds = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("event", sa.String(16), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+)
+
+agreements = sa.Table(
+    "agreements",
+    metadata,
+    sa.Column("task", sa.String(64), primary_key=True),
+    sa.Column("slot", sa.Text, primary_key=True),
+    sa.Column("route_hash", sa.String(64), primary_key=True),
+    sa.Column("frontier", sa.Text, primary_key=True),
+    sa.Column("num_compared", sa.Integer, nullable=False),
+    sa.Column("num_agreed", sa.Integer, nullable=False),
 )

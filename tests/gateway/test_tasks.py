@@ -151,6 +151,16 @@ def wait_for_mode(running: Running, id_: int) -> None:
         time.sleep(0.01)
 
 
+def test_a_mode_from_a_newer_version_does_not_stop_the_watch(models: Models) -> None:
+    with gateway(open_engine=models.open) as running:
+        unknown = set_mode("warp")
+        time.sleep(0.2)
+        assert running.get(running.admin_url + "/modes").json()["mail"]["id"] < unknown
+        assert ask(running)[2] == "specialist"
+        wait_for_mode(running, set_mode("teacher"))
+        assert ask(running)[2] == "frontier"
+
+
 def test_outages_fall_back_and_doubts_do_not_ask_again(models: Models) -> None:
     set_mode("cascade")
     with gateway(open_engine=models.open) as running:
