@@ -43,6 +43,9 @@ def route(
     max_risk: Annotated[
         float, typer.Option("--max-risk", min=0.0, max=0.99, help="Certify this error rate.")
     ] = 0.0,
+    max_loss_usd: Annotated[
+        float, typer.Option("--max-loss-usd", min=0.0, help="Bound what errors cost a request.")
+    ] = 0.0,
     doubt: Annotated[bool, typer.Option(help="Escalate on fitted doubt.")] = True,
     rules: Annotated[bool, typer.Option(help="Escalate by rules.toml.")] = True,
     volume: Annotated[float, typer.Option("--volume", min=0.0, help="Requests a day.")] = 0.0,
@@ -92,7 +95,8 @@ def route(
     elif action == "mine":
         _mine(name, asking, as_json)
     else:
-        choice = {"goal": goal, "max_risk": max_risk, "use_doubt": doubt, "use_rules": rules}
+        choice = {"goal": goal, "max_risk": max_risk, "max_loss_usd": max_loss_usd}
+        choice |= {"use_doubt": doubt, "use_rules": rules}
         _fit(name, asking, choice, as_json)
 
 

@@ -76,6 +76,7 @@ def fit(
     *,
     goal: Goal = "expected",
     max_risk: float = 0.0,
+    max_loss_usd: float = 0.0,
     use_doubt: bool = True,
     use_rules: bool = True,
     tell: Tell | None = None,
@@ -83,13 +84,24 @@ def fit(
     """Fit a cascade on dev and log it as a measured route; return the fit, route and run folder.
 
     With fewer than 40 rows nothing is fitted: the fit is None and the route escalates by the
-    five-factor prior. Raises ConfigError where nobody can be escalated to.
+    five-factor prior. Raises ConfigError where nobody can be escalated to, or both an error rate
+    and a cost are to be promised.
     """
+    if max_risk > 0.0 and max_loss_usd > 0.0:
+        raise ConfigError(
+            f"one threshold cannot promise both --max-risk {max_risk:g} and --max-loss-usd"
+            f" {max_loss_usd:g}",
+            hint="name one of them",
+        )
     with open_session(task, tell) as session:
         _demand_next(session, asking)
         rules = read_rules(session.task.path / FILE) if use_rules else Rules()
         settings: dict[str, Any] = {"asking": asdict(asking), "goal": goal, "max_risk": max_risk}
-        settings |= {"doubt": use_doubt, "rules": content_hash(rules_to(rules))}
+        settings |= {
+            "max_loss_usd": max_loss_usd,
+            "doubt": use_doubt,
+            "rules": content_hash(rules_to(rules)),
+        }
         run = RunDir("route", session.task.name, settings)
         routes = find_routes(session, asking)
         if len(draw_examples(session, asking)) < MIN_LABELLED:
@@ -102,6 +114,8 @@ def fit(
             rules=rules,
             goal=goal,
             max_risk=max_risk,
+            max_loss_usd=max_loss_usd,
+            dearest_usd=_dearest_usd(session.task, asking),
             use_doubt=use_doubt,
             seed=asking.seed,
         )
@@ -202,6 +216,12 @@ def _demand_next(session: Session, asking: Asking) -> None:
             "a cascade needs somebody to escalate to",
             hint=f"rung route {session.task.name} fit --stronger ROUTE, or --person-minutes 5",
         )
+
+
+def _dearest_usd(task: Task, asking: Asking) -> float:
+    """Return what no wrong answer costs more than."""
+    table = task.error_cost
+    return asking.error_usd if table is None else max(table.default_usd, *table.pairs.values(), 0.0)
 
 
 def _cascade(

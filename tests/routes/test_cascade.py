@@ -183,6 +183,13 @@ def test_mine_fit_simulate_and_the_command(session: Session, tmp_path: Path) -> 
     assert {"never escalate", "always the last stage", "oracle"} <= set(names)
     assert "certified" in fitted.notes[0] or "no threshold" in fitted.notes[0]
     assert find_route(session.store, "mail", "cascade") == route
+    bounded, _, _ = fit("mail", asking, max_loss_usd=0.2)
+    assert bounded is not None and bounded.notes[0].startswith("bounded: errors that stay local")
+    assert bounded.trial.at(bounded.chosen.thresholds).loss_usd.mean() <= 0.2
+    both = ["route", "mail", "fit", "--specialist", "head", "--stronger", "strong"]
+    both += ["--max-risk", "0.1", "--max-loss-usd", "0.2"]
+    with pytest.raises(ConfigError, match="cannot promise both --max-risk 0.1 and --max-loss-usd"):
+        CliRunner().invoke(app, both, catch_exceptions=False)
     arm, _ = run_route("mail", "cascade", model="fake:weak")
     assert arm.strict >= fitted.trial.stages[0].right.mean()
     worth = simulate("mail", volume_per_day=10_000, training_usd=50)

@@ -6,6 +6,7 @@ import pytest
 
 from rung.core.errors import ConfigError
 from rung.routes.escalation.candidates import Log
+from rung.routes.escalation.certify import bound_loss
 from rung.routes.escalation.doubt import MIN_FOR_ISOTONIC, Doubt, fit_doubt
 from rung.routes.escalation.mine import judge, mine
 from rung.routes.escalation.operating import (
@@ -14,9 +15,11 @@ from rung.routes.escalation.operating import (
     choose,
     cross_fitted,
     pareto,
+    point_at,
     sweep,
 )
 from rung.routes.escalation.outcomes import Stage
+from rung.routes.escalation.policy import NEVER
 from rung.routes.escalation.rules import Condition, Rule, Rules, in_words
 from rung.routes.escalation.rules_file import read_rules, write_rules
 from rung.routes.escalation.text_signals import WordSignal
@@ -184,6 +187,68 @@ def test_the_cheapest_point_is_not_the_most_accurate_one():
     costs, gains = [p.cost_usd for p in front], [p.accuracy for p in front]
     assert costs == sorted(costs)
     assert gains == sorted(gains)
+
+
+def one_score(saving, loss_usd, groups=None, forced=None):
+    """A trial of one score a request; what is escalated is right and costs nothing."""
+    num = len(saving)
+    nobody = np.zeros(num, dtype=bool)
+    loss_usd, free = np.asarray(loss_usd, dtype=float), np.zeros(num)
+
+    def stage(name, lost):
+        right = (lost == 0.0).astype(float)
+        return Stage(
+            name=name, cost_usd=free, loss_usd=lost, accepted=right, right=right, latency_ms=free
+        )
+
+    return Trial(
+        stages=(stage("small", loss_usd), stage("strong", free)),
+        scores=(np.asarray(saving, dtype=float),),
+        forced=nobody if forced is None else forced,
+        skipped=nobody,
+        groups=tuple(groups or map(str, range(num))),
+    )
+
+
+def test_what_errors_cost_is_bounded_known_answer():
+    """100 groups, errors of at most $1, 5 cents a request: (100 * mean + 1) / 101 <= .05 leaves
+    room for four errors and not five (Angelopoulos et al. 2022)."""
+    saving, loss = np.linspace(-1, 0, 100), np.zeros(100)
+    loss[[20, 40, 60, 70, 90]] = 1.0
+    trial = one_score(saving, loss)
+    never = point_at(trial, (NEVER,))
+    point, told = bound_loss(trial, never, max_loss_usd=0.05, dearest_usd=1.0)
+    assert point.thresholds == (pytest.approx(saving[89]),)
+    assert point.share_escalated == pytest.approx(0.1)
+    assert told.startswith("bounded: errors that stay local cost $0.04 a request here")
+    # An error that may cost $500 needs 500 / 5 - 1 = 99 groups before anything can stay.
+    for num, stays in ((98, False), (99, True)):
+        dear = one_score(saving[:num], np.zeros(num))
+        point, told = bound_loss(dear, never, max_loss_usd=5.0, dearest_usd=500.0)
+        assert (point.share_escalated == 0.0) == stays
+        assert ("everything escalates" in told) != stays
+
+
+def test_a_bound_counts_a_group_once_and_leaves_out_what_a_rule_hands_on():
+    saving, loss = np.repeat(np.linspace(-1, 0, 50), 2), np.zeros(100)
+    pairs = one_score(saving, loss, groups=[str(i // 2) for i in range(100)])
+    forced = np.arange(100) < 60
+    for trial in (pairs, one_score(saving, loss, forced=forced)):
+        _, told = bound_loss(trial, point_at(trial, (NEVER,)), max_loss_usd=0.01, dearest_usd=1.0)
+        assert "on 50 groups" in told or "on 40 groups" in told
+
+
+@pytest.mark.slow
+def test_the_bound_holds_on_average():
+    """Errors of $1 with p = .4 (1 - s) at score s, uniform: what stays above t costs
+    .2 (1 - t)^2 a request."""
+    draw, costs = np.random.default_rng(0), []
+    for _ in range(400):
+        s = draw.random(300)
+        trial = one_score(-s, (draw.random(300) < 0.4 * (1 - s)).astype(float))
+        point, _ = bound_loss(trial, point_at(trial, (NEVER,)), max_loss_usd=0.05, dearest_usd=1.0)
+        costs.append(0.2 * (1 - max(0.0, -point.thresholds[0])) ** 2)
+    assert 0.04 < np.mean(costs) <= 0.05 + 2 * np.std(costs) / 20
 
 
 def simulate(runs, num, seed):

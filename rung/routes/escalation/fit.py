@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rung.routes.escalation.certify import bound_loss, certify_rate
 from rung.routes.escalation.doubt import Doubt, fit_doubt
 from rung.routes.escalation.operating import (
     Goal,
@@ -29,7 +30,6 @@ from rung.routes.escalation.policy import NEVER, Handover, Person, Policy
 from rung.routes.escalation.rules import Rules
 from rung.stats.calibration import auroc, ece
 from rung.stats.clusters import Floats
-from rung.stats.risk import Certified, certify_threshold
 
 Row = Mapping[str, float]
 
@@ -78,13 +78,16 @@ def fit_policy(
     rules: Rules,
     goal: Goal = "expected",
     max_risk: float = 0.0,
+    max_loss_usd: float = 0.0,
+    dearest_usd: float = 1.0,
     use_doubt: bool = True,
     seed: int = 0,
 ) -> Fit:
-    """Fit doubt and thresholds; `max_risk` > 0 certifies the error rate of what stays local.
+    """Fit doubt and thresholds.
 
-    Without `use_doubt` only rules escalate. With `max_risk` and too few rows everything escalates:
-    an uncertified threshold never stands in for a certified one.
+    `max_risk` > 0 certifies the error rate of what stays local, else `max_loss_usd` > 0 bounds what
+    its errors cost a request, none of which costs more than `dearest_usd`; see `certify.py`.
+    Without `use_doubt` only rules escalate.
     """
     handovers, scores = _handovers(logs, seed)
     forced, skipped = _by_rule(rules, logs)
@@ -103,7 +106,11 @@ def fit_policy(
     notes = [_UNCERTIFIED]
     certified = None
     if max_risk > 0.0 and use_doubt:
-        chosen, certified, notes = _certify(trial, chosen, max_risk)
+        chosen, certified, note = certify_rate(trial, chosen, max_risk)
+        notes = [note]
+    elif max_loss_usd > 0.0 and use_doubt:
+        chosen, note = bound_loss(trial, chosen, max_loss_usd=max_loss_usd, dearest_usd=dearest_usd)
+        notes = [note]
     if any(rule.evidence is not None for rule in rules.rules):
         notes.append(
             "rules that were mined on these rows look better here than they will elsewhere"
@@ -128,7 +135,8 @@ def fit_policy(
 
 
 _UNCERTIFIED = (
-    "the threshold follows from costs and carries no guarantee (--max-risk certifies one)"
+    "the threshold follows from costs and carries no guarantee"
+    " (--max-risk certifies an error rate, --max-loss-usd bounds a cost)"
 )
 
 
@@ -161,28 +169,6 @@ def _by_rule(rules: Rules, logs: Logs) -> tuple[Mask, Mask]:
     skipped = np.array([rules.first(row, before=True) is not None for row in logs.before])
     later = np.array([rules.first(row, before=False) is not None for row in logs.after[0]])
     return skipped | later, skipped
-
-
-def _certify(
-    trial: Trial, chosen: Point, max_risk: float
-) -> tuple[Point, Certified | None, list[str]]:
-    """Return the point with its first threshold replaced by a certified one."""
-    first: dict[str, int] = {}
-    for i, group in enumerate(trial.groups):
-        if not trial.forced[i]:
-            first.setdefault(group, i)
-    rows = list(first.values())
-    found = certify_threshold(
-        -trial.scores[0][rows], trial.stages[0].accepted[rows] > 0.5, max_risk=max_risk
-    )
-    limit = -NEVER if found is None else -found.threshold
-    thresholds = (limit, *chosen.thresholds[1:])
-    point = point_at(trial, thresholds)
-    if found is None:
-        told = f"no threshold can be certified at {max_risk:.0%} on {len(rows)} groups"
-        return point, None, [f"{told}: everything escalates until there are more"]
-    told = f"{found.num_errors} of {found.num_answered} wrong, at most {found.risk_bound:.1%}"
-    return point, found, [f"certified: of answers that stay local {told} are, at 90 % confidence"]
 
 
 def _summaries(trial: Trial, logs: Logs, use_doubt: bool, seed: int) -> tuple[Summary, ...]:
