@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rung.cli.out import EXIT, AsJson, Limit, Seed, print_json, say
 from rung.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from rung.flow.retain import Retained
 
 
 def retain(
@@ -34,10 +37,15 @@ def retain(
                    | {"sharers": [one.to_json() for one in found]})  # fmt: skip
     else:
         for one in found:
-            kept = "keeps its work" if one.verdict == "promote" else one.verdict
-            print(f"{one.task}: {kept}: {one.report['reason']}")
+            print(f"{one.task}: {_said(one)}")
         if not found:
             say(f"no other task in service uses an adapter that {route!r} would follow")
         if worst == "promote":
             say(f"next: rung promote {name} {route}")
     raise typer.Exit(EXIT[worst])
+
+
+def _said(one: Retained) -> str:
+    kept = "keeps its work" if one.verdict == "promote" else one.verdict
+    reason = str(one.report["reason"])
+    return reason if one.is_apart else f"{kept}: {reason}"

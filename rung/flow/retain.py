@@ -43,6 +43,11 @@ class Retained:
         verdict: Verdict = self.report["verdict"]
         return verdict
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether nothing was measured, since the task keeps the adapter that it has."""
+        return bool(self.report.get("apart"))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
         return {"task": self.task, "route": self.route, "old": self.old, "new": self.new} | (

@@ -76,7 +76,7 @@ def demand_retention(store: Store, artifacts: Artifacts, task: str, route: Route
             reason, hint = "was not measured with the new one", measure
         elif report["verdict"] == "hold":
             reason = f"is not shown to keep its work: {report['reason']}"
-            hint = f"label more of {sharer.task}, or {measure} --apart"
+            hint = f"measure all of dev, label more of {sharer.task}, or {measure} --apart"
         else:
             reason = f"loses by the new one: {report['reason']}"
             hint = f"rung train {task} --also {sharer.task}, or {measure} --apart"

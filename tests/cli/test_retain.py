@@ -145,7 +145,8 @@ def test_too_few_examples_hold(shop: Shop, shared: str, rung_command: Callable[.
 def test_tasks_may_part(shop: Shop, shared: str, rung_command: Callable[..., Any]) -> None:
     first = shop.adapter(start=shared, post=1.0)
     passes("mail", route("first", first))
-    assert rung_command("retain", "mail", "first", "--apart").code == 0
+    apart = rung_command("retain", "mail", "first", "--apart")
+    assert (apart.code, apart.out) == (0, "post: parted: the task keeps the adapter that it has\n")
     assert rung_command("promote", "mail", "first").code == 0
     passes("mail", route("second", shop.adapter(start=first, post=1.0)))
     assert rung_command("promote", "mail", "second").code == 0, "they have parted already"
