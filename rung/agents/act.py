@@ -12,7 +12,7 @@ from rung.agents.actions import arguments_schema
 from rung.agents.assignment import Assignment
 from rung.agents.conversation import observation_of
 from rung.agents.episode import Step
-from rung.agents.guards import Guard
+from rung.agents.guards import Block, Guard
 from rung.agents.journal import Tape
 from rung.agents.read_back import contradiction, reader_of
 from rung.agents.seen import Seen
@@ -47,6 +47,25 @@ class Hands:
     def do(self, call: Call) -> Step:
         """Make a call or say why not; the step lacks only what the model said."""
         self._num_steps += 1
+        if (step := self._unfit(call)) is not None:
+            return step
+        if (block := self._block(call)) is not None:
+            self._num_blocked += 1
+            self.is_stopped = block.final or self._num_blocked >= MAX_BLOCKED
+            return Step(call=call, blocked=block.rule, observation=block.text)
+        tool = self._assignment.actions.find(call.tool)
+        assert tool is not None
+        return self._perform(call, tool)
+
+    def objection(self, call: Call) -> str:
+        """Return why a call would not be made, nothing where it would be; nothing is changed."""
+        if (step := self._unfit(call)) is not None:
+            return step.blocked
+        block = self._block(call)
+        return block.rule if block is not None else ""
+
+    def _unfit(self, call: Call) -> Step | None:
+        """Return the step of a call that cannot be made or brings nothing new."""
         tool = self._assignment.actions.find(call.tool)
         if tool is None:
             told = recovery.unknown_tool(call.tool, self._assignment.actions.names)
@@ -56,12 +75,11 @@ class Hands:
             return self._not_made(call, plain, recovery.bad_arguments(tool, plain))
         if self._assignment.spec.recovery and (told := self._repeated(call)):
             return self._not_made(call, "repeated", told)
-        block = self._guard.check(call, self._seen) if self._guard else None
-        if block is not None:
-            self._num_blocked += 1
-            self.is_stopped = block.final or self._num_blocked >= MAX_BLOCKED
-            return Step(call=call, blocked=block.rule, observation=block.text)
-        return self._perform(call, tool)
+        return None
+
+    def _block(self, call: Call) -> Block | None:
+        """Return why the guards forbid a call."""
+        return self._guard.check(call, self._seen) if self._guard else None
 
     def _not_made(self, call: Call, plain: str, told: str) -> Step:
         """Return the step of a call that was not made; without recovery only the error is told."""

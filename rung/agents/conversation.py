@@ -18,6 +18,7 @@ from rung.forms.layout import json_text
 from rung.worlds.world import Call, Result
 
 _DONE = "Done."
+_PROPOSED = "Proposed steps; leave them where the results say otherwise:"
 
 
 class Conversation:
@@ -29,11 +30,19 @@ class Conversation:
         self._assignment = assignment
         self._history = History(assignment.spec.history_tokens)
         known = f"Known from before:\n{recalled}\n\n" if recalled else ""
-        self._opening = (
+        self._opening: tuple[Message, ...] = (
             system_message(assignment),
             *shots,
             Message(role="user", content=known + assignment.example.input),
         )
+
+    def propose(self, outline: str) -> None:
+        """Show proposed steps, where there are any, with the request; before the first turn."""
+        if not outline:
+            return
+        *before, request = self._opening
+        shown = f"{_PROPOSED}\n{outline}\n\n{request.content}"
+        self._opening = (*before, Message(role="user", content=shown))
 
     def messages(self) -> tuple[Message, ...]:
         """Return the conversation up to where the model speaks."""

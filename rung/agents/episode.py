@@ -18,6 +18,19 @@ on steps or tokens, its own or a guard's wish, a write that the world does not s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """One thing that a stronger model was asked for."""
+
+    why: str
+    """The doubt about the step; `outline` where that was asked for."""
+    problem: str = ""
+    """Why what it said was of no use, so that the agent went on alone."""
+    usage: Usage = field(default_factory=Usage)
+    effort: Effort = field(default_factory=Effort)
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One call of one turn, or a turn without any."""
 
@@ -36,6 +49,10 @@ class Step:
     """What a look-up shows otherwise than this write claimed."""
     choice: Decision | None = None
     """How sure the model was of the tool."""
+    p: float | None = None
+    """Probability of what it was least sure of: the tool, or an argument that is a choice."""
+    escalated: str = ""
+    """The doubt for which a stronger model took this step."""
     usage: Usage = field(default_factory=Usage)
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
@@ -53,8 +70,12 @@ class Episode:
     reason: str = ""
     stop: Stop = ""
     usage: Usage = field(default_factory=Usage)
+    """Of the agent's own model and of the stronger one, as effort and latency are."""
     effort: Effort = field(default_factory=Effort)
     steps: tuple[Step, ...] = ()
+    """Their usage, effort and latency are the agent's own."""
+    helps: tuple[Help, ...] = ()
+    """What a stronger model was asked for, in order."""
     latency_ms: float = 0.0
 
     @property
@@ -79,10 +100,16 @@ class Episode:
                 **data,
                 "calls": tuple(Call(**call) for call in data["calls"]),
                 "steps": tuple(map(_step, data["steps"])),
+                "helps": tuple(map(_help, data.get("helps", ()))),
                 "usage": Usage(**data["usage"]),
                 "effort": Effort(**data["effort"]),
             }
         )
+
+
+def _help(data: Mapping[str, Any]) -> Help:
+    counts = {"usage": Usage(**data["usage"]), "effort": Effort(**data["effort"])}
+    return Help(**{**data, **counts})
 
 
 def _step(data: Mapping[str, Any]) -> Step:

@@ -1,10 +1,10 @@
 """A journal of one conversation, so that a killed run goes on where it was.
 
-Each turn of the model is noted before anything is done, each call before it is made and its result
-after. Resuming takes what is noted instead of asking or calling again. A call that is noted without
-a result is in doubt: a world whose state lives in the process lost it with the process and is
-played again from the start; a world that outlives it (`DurableSession`) is called under a key it
-knows, and makes no call twice.
+What a model said, a stronger one too, is noted before anything is done, each call before it is
+made and its result after. Resuming takes what is noted instead of asking or calling again. A call
+that is noted without a result is in doubt: a world whose state lives in the process lost it with
+the process and is played again from the start; a world that outlives it (`DurableSession`) is
+called under a key it knows, and makes no call twice.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from rung.core.errors import StoreError
 from rung.worlds.world import Call, Result, Session
 
 Entry = dict[str, Any]
+Asked = Literal["turn", "escalation", "outline"]
+"""What a model was asked for: a turn, or, a stronger one, a step in doubt or an outline."""
 
 
 class Journal(Protocol):
@@ -98,9 +100,9 @@ class Tape:
                 hint="give each example, spec and model a journal of its own",
             )
 
-    def turn(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the next turn as plain JSON: the one noted, else what `ask` gives."""
-        found = self._next("turn") or self._note("turn", {"reply": ask()})
+    def said(self, what: Asked, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what a model said next, as plain JSON: what is noted, else what `ask` gives."""
+        found = self._next(what) or self._note(what, {"reply": ask()})
         return dict(found["reply"])
 
     def call(self, call: Call) -> Result:

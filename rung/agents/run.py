@@ -1,5 +1,8 @@
 """Run an agent on one request: ask, do, tell; until the work ends or a limit is reached.
 
+A step in doubt may be taken by a stronger model: what it says then stands in the agent's place, and
+the agent goes on from what came of it.
+
 `run_agent` keeps nothing: two conversations share an engine and no more. Bad content never raises;
 an engine that is gone does (EngineError), and with a journal the run goes on later.
 """
@@ -15,13 +18,15 @@ from rung.agents.act import Hands
 from rung.agents.actions import ABSTAIN
 from rung.agents.assignment import Assignment, assignment_of
 from rung.agents.conversation import Conversation
-from rung.agents.episode import Ending, Episode, Step, Stop
+from rung.agents.episode import Ending, Episode, Help, Step, Stop
 from rung.agents.journal import Journal, Tape
 from rung.agents.rendering import shot_turns
 from rung.agents.speak import Reply, ask, reply_from_json
 from rung.agents.spec import AGENT_VERSION, AgentSpec
+from rung.agents.step_doubt import doubt_about
+from rung.agents.stronger import Stronger
 from rung.core.clock import monotonic_ms
-from rung.core.errors import EngineError
+from rung.core.errors import ConfigError, EngineError
 from rung.core.hashing import content_hash
 from rung.core.records import Effort, Usage
 from rung.engines.base import Engine
@@ -42,18 +47,27 @@ def run_agent(
     shots: Sequence[Example] = (),
     journal: Journal | None = None,
     memory: Memory | None = None,
+    stronger: Engine | None = None,
 ) -> Episode:
     """Work on one request; return what was done, whatever the model says.
 
     `shots` are solved train examples, the nearest last, of which the spec's number is shown. With a
     journal a run that was killed goes on. Memory is only read: who has the user's turns observes
-    them. Raises EngineError for an outage, StoreError for the journal of another conversation.
+    them. `stronger` is asked where the spec escalates steps or wants an outline. Raises EngineError
+    for an outage, StoreError for the journal of another conversation, ConfigError where the spec
+    needs a stronger model and there is none.
     """
+    if spec.asks_stronger and stronger is None:
+        raise ConfigError(
+            "an agent is to ask a stronger model, and none is named",
+            hint="name a `stronger` model in its route, or turn off max_escalated and outline",
+        )
     assignment = assignment_of(spec, world, example, instruction)
     recalled = _recall(memory, example) if memory is not None and spec.memory else ""
     turns = shot_turns(assignment, shots)
     conversation = Conversation(assignment, shots=turns, recalled=recalled)
-    return _Run(assignment, engine, conversation, journal).play()
+    asked = Stronger(assignment, stronger) if stronger and spec.asks_stronger else None
+    return _Run(assignment, engine, conversation, journal, asked).play()
 
 
 class _Run:
@@ -65,10 +79,13 @@ class _Run:
         engine: Engine,
         conversation: Conversation,
         journal: Journal | None,
+        stronger: Stronger | None,
     ) -> None:
         self._assignment, self._engine, self._conversation = assignment, engine, conversation
+        self._stronger = stronger
+        self._helps = stronger.helps if stronger is not None else []
         self._tape = Tape(
-            journal, assignment.world.start(assignment.example), _key(assignment, engine)
+            journal, assignment.world.start(assignment.example), _key(assignment, engine, stronger)
         )
         self._hands = Hands(assignment, self._tape, conversation.max_observation_tokens)
         self._steps: list[Step] = []
@@ -77,25 +94,42 @@ class _Run:
     def play(self) -> Episode:
         """Take turns until the work ends."""
         spec = self._assignment.spec
+        if self._stronger is not None and spec.outline:
+            self._conversation.propose(self._stronger.outline(self._tape))
         for _ in range(spec.max_steps):
-            spent = sum(step.usage.output_tokens for step in self._steps)
+            spent = sum(one.usage.output_tokens for one in self._spent())
             if spec.max_output_tokens and spent >= spec.max_output_tokens:
                 return self._end("failed", f"{spent} tokens were generated", "truncated")
             try:
-                reply = reply_from_json(self._tape.turn(self._ask))
+                own = reply_from_json(self._tape.said("turn", self._ask))
             except EngineError as error:
                 if error.of_input or error.refused:
                     return self._end("failed", str(error), "truncated" if error.of_input else "")
                 raise
-            if (episode := self._take(reply)) is not None:
+            if (episode := self._take(own, *self._escalate(own))) is not None:
                 return episode
         return self._end("failed", f"no end after {spec.max_steps} steps", "truncated")
 
     def _ask(self) -> dict[str, Any]:
         return asdict(ask(self._assignment, self._engine, self._conversation.messages()))
 
-    def _take(self, reply: Reply) -> Episode | None:
-        """Do what a turn says; return the episode where that ends it."""
+    def _escalate(self, own: Reply) -> tuple[Reply, str]:
+        """Return the turn to take, and the doubt for which it is the stronger model's."""
+        stronger = self._stronger
+        if stronger is None or not stronger.may_take_a_step:
+            return own, ""
+        problem, stalled = self._problem(own), self._num_stalled
+        doubt = doubt_about(own, problem, self._assignment, self._hands, num_stalled=stalled)
+        if not doubt:
+            return own, ""
+        found = stronger.step(doubt, self._conversation, self._tape)
+        return (own, "") if self._problem(found) else (found, doubt)
+
+    def _take(self, own: Reply, reply: Reply, escalated: str) -> Episode | None:
+        """Do what a turn says; return the episode where that ends it.
+
+        `own` is what the agent's model said, `reply` what is done: the same, unless escalated.
+        """
         start, new = monotonic_ms(), list[Step]()
         problem = self._problem(reply)
         if problem:
@@ -104,7 +138,8 @@ class _Run:
             new.append(self._step(call, new))
             if _ends(new[-1]) or self._hands.is_stopped:
                 break
-        self._keep(reply, new, monotonic_ms() - start)
+        new = [replace(step, said=reply.said, escalated=escalated) for step in new]
+        self._keep(own, new, monotonic_ms() - start)
         if new[-1].call is not None and _ends(new[-1]):
             return self._finish(new[-1].call)
         if (episode := self._stop(new)) is not None:
@@ -132,16 +167,17 @@ class _Run:
         recovers = self._assignment.spec.recovery
         return Step(blocked=problem, observation=told if recovers else f"Error: {problem}")
 
-    def _keep(self, reply: Reply, new: Sequence[Step], took_ms: float) -> None:
-        """Note a turn's steps; what the turn took is the first one's."""
+    def _keep(self, own: Reply, new: Sequence[Step], took_ms: float) -> None:
+        """Note a turn's steps; what the turn took the agent is the first one's."""
         first = replace(
             new[0],
-            choice=reply.choice,
-            usage=reply.usage,
-            effort=reply.effort,
-            latency_ms=reply.latency_ms + took_ms,
+            choice=own.choice,
+            p=own.p,
+            usage=own.usage,
+            effort=own.effort,
+            latency_ms=own.latency_ms + took_ms,
         )
-        self._steps += [replace(step, said=reply.said) for step in (first, *new[1:])]
+        self._steps += [first, *new[1:]]
 
     def _stop(self, new: Sequence[Step]) -> Episode | None:
         """End where nothing goes on: a block that no step can mend, or turns without effect."""
@@ -155,6 +191,9 @@ class _Run:
             return self._end("failed", reason, "malformed")
         return None
 
+    def _spent(self) -> list[Step | Help]:
+        return [*self._steps, *self._helps]
+
     def _finish(self, call: Call) -> Episode:
         if call.tool == ABSTAIN:
             return self._end("abstained", str(call.arguments.get("reason", "")), "abstained")
@@ -166,16 +205,18 @@ class _Run:
 
     def _end(self, status: Ending, reason: str, stop: Stop, answer: str | None = None) -> Episode:
         steps = self._steps
+        spent = self._spent()
         return Episode(
             calls=tuple(self._hands.made),
             answer=answer,
             status=status,
             reason=reason,
             stop=stop,
-            usage=sum((step.usage for step in steps), Usage()),
-            effort=sum((step.effort for step in steps), Effort()),
+            usage=sum((one.usage for one in spent), Usage()),
+            effort=sum((one.effort for one in spent), Effort()),
             steps=tuple(steps),
-            latency_ms=sum(step.latency_ms for step in steps),
+            helps=tuple(self._helps),
+            latency_ms=sum(one.latency_ms for one in spent),
         )
 
 
@@ -190,8 +231,9 @@ def _ends(step: Step) -> bool:
     return step.call is not None and step.result is None and not step.blocked
 
 
-def _key(assignment: Assignment, engine: Engine) -> str:
+def _key(assignment: Assignment, engine: Engine, stronger: Stronger | None) -> str:
     """Return what identifies a conversation for its journal."""
+    asked = [stronger.model] if stronger is not None else []
     return content_hash(
         [
             AGENT_VERSION,
@@ -201,5 +243,6 @@ def _key(assignment: Assignment, engine: Engine) -> str:
             assignment.example.id,
             assignment.example.input,
             assignment.instruction,
+            *asked,
         ]
     )

@@ -48,6 +48,8 @@ class Reply:
     """It ends the work with text that calls no tool and does not say that it is final."""
     choice: Decision | None = None
     """How sure the model was of the tool, where the engine says."""
+    p: float | None = None
+    """Probability of what it was least sure of: the tool, or an argument that is a choice."""
     usage: Usage = field(default_factory=Usage)
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
@@ -84,6 +86,7 @@ def _in_form(assignment: Assignment, engine: Engine, messages: Sequence[Message]
         calls=calls,
         problem="" if calls else filled.reason,
         choice=tool_decision(filled),
+        p=min((decision.p for decision in filled.decisions.values()), default=None),
         usage=filled.usage,
         effort=filled.effort,
         latency_ms=filled.latency_ms,

@@ -17,6 +17,8 @@ Documentation = Literal["schemas", "cards", "none"]
 AGENT_VERSION = 1
 """Raised when the same spec would act differently, so that no stale answer is reused."""
 _SIZES = ("max_steps", "history_tokens", "max_tokens")
+_ADDED = {"temperature": 0.0, "max_escalated": 0, "min_p": 0.0, "outline": False}
+"""Fields younger than stored specs, with the value that all of those have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,14 @@ class AgentSpec:
     temperature: float = 0.0
     """Above 0 steps are drawn: for samples to train on. Routes are served at 0."""
     seed: int = 0
+    max_escalated: int = 0
+    """Steps of a conversation that a stronger model may be asked for, each where the agent is in
+    doubt (`step_doubt.py`); 0: none."""
+    min_p: float = 0.0
+    """A step is in doubt below this probability of its tool, or of an argument that is a choice.
+    Fitted by the ladder; 0: no step is for that."""
+    outline: bool = False
+    """Ask a stronger model for an outline before the first turn (`outline.py`)."""
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a value that means nothing."""
@@ -64,12 +74,27 @@ class AgentSpec:
         for name in _SIZES:
             if getattr(self, name) < 1:
                 raise ConfigError(f"an agent's {name} is {getattr(self, name)}, not 1 or more")
+        if self.max_escalated < 0:
+            raise ConfigError(f"an agent's max_escalated is {self.max_escalated}, not 0 or more")
+        if not 0.0 <= self.min_p <= 1.0:
+            raise ConfigError(f"an agent's min_p is {self.min_p}, not from 0 to 1")
+        if self.min_p and not self.max_escalated:
+            raise ConfigError(
+                f"an agent's min_p is {self.min_p}, but it escalates no step",
+                hint="set max_escalated to 1 or more",
+            )
+
+    @property
+    def asks_stronger(self) -> bool:
+        """Whether a stronger model is asked for anything."""
+        return self.max_escalated > 0 or self.outline
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON."""
         plain = {**asdict(self), "card_examples": [list(pair) for pair in self.card_examples]}
-        if self.temperature == 0.0:  # a spec without it keeps the hash it always had
-            del plain["temperature"]
+        for name, before in _ADDED.items():  # a spec without it keeps the hash it always had
+            if plain[name] == before:
+                del plain[name]
         return plain
 
     @classmethod

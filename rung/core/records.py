@@ -101,6 +101,8 @@ class Row:
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
     cost_usd: float = 0.0
+    spent_usd: dict[str, float] = field(default_factory=dict)
+    """Of the cost, what went to each model; empty where the route's own did all the work."""
     error: str | None = None
     status: Status = "ok"
     error_cost_usd: float = 0.0

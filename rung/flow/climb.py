@@ -101,7 +101,7 @@ def _prepare(session: Session, options: Options) -> _Ascent:
     if not proposed and not waiting:
         raise ConfigError(
             f"no rung of {', '.join(options.rungs) or 'the ladder'} fits task {task.name!r}",
-            hint="leave out --rungs, or choose a model that can do more",
+            hint="leave out --rungs, choose a model that can do more, or name a --reference to ask",
         )
     run = RunDir("climb", task.name, _settings(task, options, proposed, needs))
     incumbent = replayed or _incumbent(session, options, situations[0], run)

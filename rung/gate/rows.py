@@ -167,10 +167,11 @@ def _row(data: Any, seen: Mapping[str, int]) -> Row:
         effort=_effort(data.get("effort") or {}),
         latency_ms=_number(data, "latency_ms", 0.0),
         cost_usd=_number(data, "cost_usd", 0.0),
+        spent_usd=_numbers(data, "spent_usd"),
         error=None if error is None else str(error),
         status=_status(data.get("status") or ("failed" if error else "ok")),
         error_cost_usd=_number(data, "error_cost_usd", 0.0),
-        fields=_scores(data.get("fields") or {}),
+        fields=_numbers(data, "fields"),
         forbidden=_names(data.get("forbidden") or []),
         cause=_text(data, "cause", ""),
     )
@@ -238,9 +239,10 @@ def _effort(value: Any) -> Effort:
     return Effort(**{kind.name: _count(value, kind.name, 0) for kind in fields(Effort)})
 
 
-def _scores(value: Any) -> dict[str, float]:
+def _numbers(data: Mapping[str, Any], key: str) -> dict[str, float]:
+    value = data.get(key) or {}
     if not isinstance(value, dict):
-        raise ValueError(f"fields is {_shown(value)}, not an object")
+        raise ValueError(f"{key} is {_shown(value)}, not an object")
     return {name: _number(value, name, 0.0) for name in value}
 
 

@@ -241,8 +241,10 @@ class Desk:
 
 
 def models_of(route: Route) -> Iterator[str]:
-    """Yield the model of a route, and of those that it hands on to."""
+    """Yield the models of a route, and of those that it hands on to."""
     yield route.model
+    if route.stronger:
+        yield route.stronger
     for part in (*route.stages, *route.witnesses):
         yield from models_of(part)
 

@@ -1,7 +1,8 @@
 """Rungs of tasks with a world: from a blank page that is read, step by step, to all mechanisms.
 
-Each rung adds one mechanism to the one before it, so that neighbouring arms tell what it does. The
-last but one, `recovery`, is how an agent works unless told otherwise.
+Each rung adds one mechanism to the one before it, so that neighbouring arms tell what it does.
+`recovery` is how an agent works unless told otherwise; the rungs behind it add to that one: solved
+examples, or, where a reference can be asked, its help (`stronger.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rung.agents.spec import AgentSpec
+from rung.ladder import stronger
 from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
 
@@ -56,6 +58,10 @@ def _shots(situation: Situation) -> tuple[Route, ...]:
     return (_route(situation, "agent+shots", "examples", _SHOTS),)
 
 
+def _alone(situation: Situation) -> Route:
+    return _route(situation, "agent", "recovery", _RECOVERY)
+
+
 AGENT_LADDER: tuple[Rung, ...] = (
     Rung(
         name="blank",
@@ -85,12 +91,25 @@ AGENT_LADDER: tuple[Rung, ...] = (
     Rung(
         name="recovery",
         about="scripted answers to failures; the agent as it works by default",
-        propose=_always("agent", "recovery", _RECOVERY),
+        propose=lambda situation: (_alone(situation),),
         min_before_stop=30,
     ),
     Rung(
         name="examples",
         about="similar train examples, solved, before the request",
         propose=_shots,
+    ),
+    Rung(
+        name=stronger.ESCALATION,
+        about="single steps in doubt asked of the reference",
+        propose=lambda situation: stronger.escalated(situation, _alone(situation)),
+        needs=lambda situation: stronger.needs(situation, _alone(situation)),
+        min_before_stop=30,
+    ),
+    Rung(
+        name=stronger.OUTLINE,
+        about="steps that the reference proposes before the first turn",
+        propose=lambda situation: stronger.outlined(situation, _alone(situation)),
+        min_before_stop=30,
     ),
 )

@@ -30,7 +30,7 @@ from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
     "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "thinking",
-    "examples", "calibrated", "sft",
+    "examples", "escalation", "outline", "calibrated", "sft",
 )  # fmt: skip
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
@@ -130,6 +130,25 @@ def _examples(arms: Sequence[Arm]) -> Iterator[Answered]:
         yield from _against_twin(arm, twin, "Did examples in the prompt help {}?")
 
 
+def _stronger(arms: Sequence[Arm]) -> Iterator[Answered]:
+    """Compare an agent alone with one that asks the reference, money beside quality."""
+    for rung, what in (("escalation", "for steps in doubt"), ("outline", "for an outline")):
+        for both in _pairs(arms, "recovery", rung):
+            found, arm = both.difference(), both.candidate
+            theirs = [_others_usd(row, arm.model) for row in arm.rows]
+            yield Answered(
+                question=f"Did asking the reference {what} help?",
+                result=f"{both.difference_text(found)}; {fmt.usd(arm.cost_usd)} an answer, of it "
+                f"{fmt.usd(sum(theirs) / len(theirs))} the reference's, against "
+                f"{fmt.usd(both.reference.cost_usd)}; {both.size}",
+                interpretation=direction(found, up="it scores higher", down="it scores lower"),
+            )
+
+
+def _others_usd(row: Row, own: str) -> float:
+    return sum(usd for model, usd in row.spent_usd.items() if model != own)
+
+
 def _calibrated(arms: Sequence[Arm]) -> Iterator[Answered]:
     for arm in _of_rung(arms, "calibrated"):
         for other in _of_rung(arms, "form"):
@@ -212,6 +231,7 @@ QUESTIONS: tuple[Callable[[Sequence[Arm]], Iterator[Answered]], ...] = (
     _mechanisms,
     _thinking,
     _examples,
+    _stronger,
     _calibrated,
     _trained,
     _head,

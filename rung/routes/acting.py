@@ -7,19 +7,26 @@ fresh session, so that a changed scorer costs no model call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.agents.episode import Episode
 from rung.agents.run import run_agent
+from rung.core.records import Usage
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
+from rung.routes.spent import Spent
 from rung.tasks.scorers import Score
 from rung.tasks.task import Example
 from rung.worlds.world import Call
 
 
 def act(route: Route, runtime: Runtime, example: Example) -> Answer:
-    """Let the route's agent work on one example, shown similar train examples, solved."""
+    """Let the route's agent work on one example, shown similar train examples, solved.
+
+    Raises ConfigError when the task is to stay on this machine and a model, the stronger one too,
+    is elsewhere.
+    """
     assert route.agent is not None
     episode = run_agent(
         route.agent,
@@ -28,15 +35,42 @@ def act(route: Route, runtime: Runtime, example: Example) -> Answer:
         example,
         runtime.task.instruction,
         shots=runtime.shots(example.input, route.agent.num_shots),
+        stronger=runtime.engine(route.stronger) if route.stronger else None,
     )
+    escalated = [step.escalated for step in episode.steps if step.escalated]
     return Answer(
         output=episode.output,
-        status=episode.status,
-        reason=episode.reason,
+        status="escalated" if escalated and episode.status == "ok" else episode.status,
+        reason="; ".join(filter(None, (_told(escalated, episode), episode.reason))),
         stop=episode.stop,
         usage=episode.usage,
         effort=episode.effort,
         latency_ms=episode.latency_ms,
+        spent=_spent(route, episode),
+        step_p=tuple(step.p for step in episode.steps if step.p is not None),
+    )
+
+
+def _told(escalated: Sequence[str], episode: Episode) -> str:
+    """Return how many steps a stronger model took, and for what doubts."""
+    if not escalated:
+        return ""
+    doubts = ", ".join(dict.fromkeys(escalated))
+    return f"{len(escalated)} of {len(episode.steps)} steps escalated: {doubts}"
+
+
+def _spent(route: Route, episode: Episode) -> tuple[Spent, ...]:
+    """Return what the agent and the stronger model took, where that was asked at all."""
+    if not episode.helps:
+        return ()
+    parties = ((route.model, episode.steps), (route.stronger, episode.helps))
+    return tuple(
+        Spent(
+            model=model,
+            usage=sum((one.usage for one in work), Usage()),
+            latency_ms=sum(one.latency_ms for one in work),
+        )
+        for model, work in parties
     )
 
 

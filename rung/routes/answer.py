@@ -308,6 +308,8 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
     ran = library_of(route.model)
     if route.stages:
         ran = " ".join(library_of(part.model) for part in parts)
+    if helped := [part.stronger for part in parts if part.stronger]:
+        ran = " ".join([ran, *map(library_of, helped)])
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
     return content_hash([route.hash, ran, *asked])
 

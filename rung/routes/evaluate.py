@@ -17,7 +17,7 @@ from rung.routes.acting import score_calls, solve
 from rung.routes.answer import answered
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
-from rung.routes.spent import answer_cost_usd, by_person
+from rung.routes.spent import answer_cost_usd, by_person, spent_usd
 from rung.tasks.scorers import Score, score_output
 from rung.tasks.task import Example
 
@@ -107,6 +107,7 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
         effort=found.effort,
         latency_ms=found.latency_ms,
         cost_usd=answer_cost_usd(price, found),
+        spent_usd=spent_usd(found),
         error=error,
         status=found.status,
         error_cost_usd=score.error_cost_usd,

@@ -21,7 +21,14 @@ Telling = Literal["full", "bare"]
 
 ROUTE_VERSION = 4
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
-_ADDED = {"adapter": "", "prompt": "full", "stages": [], "witnesses": [], "policy": ""}
+_ADDED = {
+    "adapter": "",
+    "prompt": "full",
+    "stronger": "",
+    "stages": [],
+    "witnesses": [],
+    "policy": "",
+}
 """Fields younger than stored routes, with the value that all of those have."""
 _PARTS = ("stages", "witnesses")
 """Fields that hold routes."""
@@ -70,6 +77,9 @@ class Route:
     """Divide choice probabilities by what a content-free input gives."""
     agent: AgentSpec | None = None
     """How the steps of an `agent` are taken."""
+    stronger: str = ""
+    """Of an agent: the model that takes steps in doubt and outlines the work, where `agent` says
+    so."""
     constant: str = ""
     """Canonical JSON of the answer of a constant route."""
     stages: tuple[Route, ...] = ()

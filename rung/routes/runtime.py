@@ -49,7 +49,10 @@ class Answer:
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
     spent: tuple[Spent, ...] = ()
-    """Of a cascade: what each stage took. Empty where the route's own model did all of it."""
+    """What each stage of a cascade took, or an agent and the stronger model it asked. Empty where
+    the route's own model did all of it."""
+    step_p: tuple[float, ...] = ()
+    """Of an agent: the probability of each step's least sure choice, where that is known."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON for the store."""
@@ -63,7 +66,8 @@ class Answer:
         spent = tuple(
             Spent(**{**one, "usage": Usage(**one["usage"])}) for one in data.get("spent", ())
         )
-        return cls(**{**data, "decisions": decisions, **counts, "spent": spent})
+        sure = tuple(data.get("step_p", ()))
+        return cls(**{**data, "decisions": decisions, **counts, "spent": spent, "step_p": sure})
 
 
 class Runtime:

@@ -1,4 +1,4 @@
-"""What an answer cost, whoever took part in it: its own model, or all stages of a cascade.
+"""What an answer cost, whoever took part in it: its own model, a stronger one, a cascade's stages.
 
 Tokens and seconds are kept with the answer and priced when they are asked for, so that a changed
 price table needs no new answer.
@@ -22,7 +22,7 @@ PERSON = "person"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What one stage took."""
+    """What one stage took, or one of two models."""
 
     model: str
     """Empty where no model was asked; `person` for somebody's working time."""
@@ -41,6 +41,15 @@ def answer_cost_usd(price: Price, found: Answer) -> float:
     if not found.spent:
         return cost_usd(price, found.usage, found.latency_ms)
     return sum(cost_usd(_price(one.model), one.usage, one.latency_ms) for one in found.spent)
+
+
+def spent_usd(found: Answer) -> dict[str, float]:
+    """Return what each model cost, where others than the route's own took part."""
+    paid: dict[str, float] = {}
+    for one in found.spent:
+        usd = cost_usd(_price(one.model), one.usage, one.latency_ms)
+        paid[one.model] = paid.get(one.model, 0.0) + usd
+    return paid
 
 
 def by_person(found: Answer) -> bool:

@@ -25,6 +25,9 @@ def test_a_spec_survives_json_and_can_be_hashed() -> None:
         ({"tools": "docs"}, "known: schemas, cards"),
         ({"max_steps": 0}, "not 1 or more"),
         ({"max_tokens": -1}, "not 1 or more"),
+        ({"max_escalated": -1}, "not 0 or more"),
+        ({"max_escalated": 1, "min_p": 1.5}, "not from 0 to 1"),
+        ({"min_p": 0.5}, "it escalates no step"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(fields: dict[str, object], says: str) -> None:
@@ -35,3 +38,10 @@ def test_a_value_that_means_nothing_is_refused(fields: dict[str, object], says: 
 def test_an_unknown_field_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="did you mean 'max_steps'"):
         AgentSpec.from_json({"max_step": 3})
+
+
+def test_what_is_off_leaves_no_trace_in_a_spec() -> None:
+    plain = AgentSpec().to_json()
+    assert plain.keys().isdisjoint({"temperature", "max_escalated", "min_p", "outline"})
+    spec = AgentSpec(max_escalated=2, min_p=0.4, outline=True)
+    assert AgentSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
