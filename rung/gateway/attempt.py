@@ -20,6 +20,7 @@ from rung.gateway.wire import Answered, Wire, read_answer, with_model
 
 MAX_ANSWER_BYTES = 32 << 20
 _THROTTLED = 429
+_LAST_STATUS = 599
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,9 @@ def _asks_to_wait(whole: Whole) -> float | None:
 def _judged(question: Question, whole: Whole) -> Whole | Refusal:
     """Tell the breaker how it went; an answer of status 200 that is none is an outage."""
     upstream, status = whole.upstream, whole.status
+    if status > _LAST_STATUS:
+        upstream.breaker.failed()
+        return Refusal(502, "bad_endpoint_answer", f"{upstream.name} answered status {status}")
     if status == _THROTTLED:
         if (wait_s := _asks_to_wait(whole)) is not None:
             upstream.breaker.rest(wait_s, throttled=True)

@@ -16,7 +16,7 @@ from rung.core.clock import now_utc
 from rung.core.records import Usage
 from rung.engines.prices import Price, cost_usd
 from rung.gateway.sse import merge
-from rung.gateway.wire import Asked, RawUsage, Wire, usage_of
+from rung.gateway.wire import Asked, Wire, usage_of
 from rung.store.calls import Call
 from rung.traces.redact import Redactor
 
@@ -46,7 +46,7 @@ def finished(seen: Seen, redactor: Redactor) -> Call:
     if seen.is_events:
         merged = merge(seen.wire, seen.response)
         response = msgspec.json.encode(merged)
-        usage = _merged_usage(merged)
+        usage = usage_of(merged.get("usage"))
     known = seen.known
     estimated = usage is None and known["status"] == 200
     if usage is None:
@@ -116,14 +116,6 @@ def _opening(asked: Asked) -> list[bytes]:
     except (msgspec.DecodeError, RecursionError):
         opening.append(bytes(asked.messages))
     return opening
-
-
-def _merged_usage(merged: dict[str, Any]) -> Usage | None:
-    try:
-        raw = msgspec.convert(merged.get("usage"), type=RawUsage | None)
-    except msgspec.ValidationError:
-        return None
-    return usage_of(raw)
 
 
 def _estimate(request: bytes, response: bytes) -> Usage:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 ModeName = Literal["teacher", "shadow", "cascade", "canary", "specialist"]
 MODES: tuple[ModeName, ...] = get_args(ModeName)
+_ASK_FRONTIER = ("teacher", "shadow", "canary")
 STAGES = (0.01, 0.05, 0.25, 1.0)
 """Shares of conversations that the specialist gets in a canary, one after the other."""
 
@@ -100,10 +101,11 @@ def check_mode(name: str, detail: Mapping[str, Any]) -> Detail:
             f"mode {name!r} is one of a whole task, not of slots",
             hint=f"use {', '.join(SLOT_MODES)}",
         )
-    asks_frontier = {"teacher", "shadow", "canary"} & {name, *found.slots.values()}
-    if asks_frontier and not found.frontier:
+    asking = [own for own in (name, *found.slots.values()) if own in _ASK_FRONTIER]
+    if asking and not found.frontier:
         raise ConfigError(
-            f"mode {name!r} needs a frontier model", hint=f"--frontier http:NAME with {name}"
+            f"mode {asking[0]!r} needs a frontier model",
+            hint=f"--frontier http:NAME with {asking[0]}",
         )
     if not 0 <= found.stage < len(STAGES) or not 0 <= found.min_p <= 1:
         raise ConfigError(f"mode {name!r}: stage {found.stage}, min_p {found.min_p}")

@@ -6,7 +6,7 @@ OpenAI's chat completions, completions and embeddings, and Anthropic's messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -80,22 +80,26 @@ def with_model(body: bytes, model: str) -> bytes:
     return msgspec.json.encode(fields)
 
 
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None
+"""A count that can be one; what a server tells beyond that is no count."""
+
+
 class PromptDetails(msgspec.Struct):
     """OpenAI's split of prompt tokens."""
 
-    cached_tokens: int | None = 0
+    cached_tokens: Tokens = 0
 
 
 class RawUsage(msgspec.Struct):
     """Token counts of either wire."""
 
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
+    prompt_tokens: Tokens = 0
+    completion_tokens: Tokens = 0
     prompt_tokens_details: PromptDetails | None = None
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    cache_read_input_tokens: int | None = 0
-    cache_creation_input_tokens: int | None = 0
+    input_tokens: Tokens = 0
+    output_tokens: Tokens = 0
+    cache_read_input_tokens: Tokens = 0
+    cache_creation_input_tokens: Tokens = 0
 
 
 class Answered(msgspec.Struct):
@@ -104,7 +108,7 @@ class Answered(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
     data: list[msgspec.Raw] | None = None
     content: list[msgspec.Raw] | None = None
-    usage: RawUsage | None = None
+    usage: msgspec.Raw = _NOTHING
 
 
 _answered = msgspec.json.Decoder(Answered)
@@ -119,10 +123,17 @@ def read_answer(wire: Wire, body: bytes) -> Answered | None:
     return None if getattr(answered, wire.answer) is None else answered
 
 
-def usage_of(raw: RawUsage | None) -> Usage | None:
-    """Return the counts in the four kinds; None when the server told none."""
-    if raw is None:
+def usage_of(told: msgspec.Raw | dict[str, Any] | None) -> Usage | None:
+    """Return the counts in the four kinds; None when the server told none, or none that can be."""
+    try:
+        value = msgspec.json.decode(told or b"null") if isinstance(told, msgspec.Raw) else told
+        raw = msgspec.convert(value, type=RawUsage | None, strict=False)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         return None
+    return _in_four_kinds(raw) if raw is not None else None
+
+
+def _in_four_kinds(raw: RawUsage) -> Usage:
     if raw.input_tokens or raw.cache_read_input_tokens or raw.output_tokens:
         return Usage(
             prompt_tokens=(raw.input_tokens or 0) + (raw.cache_creation_input_tokens or 0),

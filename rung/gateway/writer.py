@@ -85,21 +85,39 @@ class BatchWriter:
 
     def _write_batch(self) -> None:
         number = min(len(self._pending), MAX_BATCH)
-        batch = [self._pending.popleft() for _ in range(number)]
-        error: Exception | None = None
+        made: list[tuple[Call, asyncio.Future[None] | None]] = []
+        for _ in range(number):
+            make, future = self._pending.popleft()
+            try:
+                made.append((make(), future))
+            except Exception as caught:  # noqa: BLE001 - the thread must live on, the caller is told
+                self._end([future], caught)
+        error = self._try([call for call, _ in made])
+        if error is None or isinstance(error, StoreError) or len(made) == 1:
+            self._end([future for _, future in made], error)
+            return
+        for call, future in made:  # one that cannot be kept must not take the others with it
+            self._end([future], self._try([call]))
+
+    def _try(self, calls: Sequence[Call]) -> Exception | None:
         try:
-            self._append_again([make() for make, _ in batch])
-        except Exception as caught:  # noqa: BLE001 - the thread must live on, the callers are told
-            error = caught
-            _log.error("keeping %d calls failed: %s", number, caught)
-        futures = [future for _, future in batch if future is not None]
-        if futures and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_settle, futures, error)
+            self._append_again(calls)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        return None
+
+    def _end(self, futures: Sequence[asyncio.Future[None] | None], error: Exception | None) -> None:
+        """Tell the callers how it went, or count what nobody waits for."""
+        if error is not None:
+            _log.error("keeping %d calls failed: %s", len(futures), error)
+        waiting = [future for future in futures if future is not None]
+        if waiting and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, waiting, error)
         elif error is not None:
-            self.num_lost += number
+            self.num_lost += len(futures)
 
     def _append_again(self, calls: Sequence[Call]) -> None:
-        for left in reversed(range(_ATTEMPTS)):
+        for left in reversed(range(_ATTEMPTS if calls else 0)):
             try:
                 self._append(calls)
                 return

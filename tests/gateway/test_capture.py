@@ -146,6 +146,43 @@ def test_one_wait_for_the_disk_serves_many_calls() -> None:
     assert sum(batches) == 50 and len(batches) <= 2
 
 
+def test_a_call_that_cannot_be_kept_takes_no_other_with_it() -> None:
+    import asyncio
+
+    written: list[str] = []
+    began, release = threading.Event(), threading.Event()
+
+    def append(calls: Sequence[Call]) -> None:
+        began.set()
+        release.wait(5)
+        if any(one.prompt_tokens > 2**63 for one in calls):
+            raise OverflowError("too large")
+        written.extend(one.id for one in calls)
+
+    def unmade() -> Call:
+        raise ValueError("no call can be made of it")
+
+    async def work() -> list[object]:
+        writer = BatchWriter(append, durable=True)
+        writer.start()
+        first = asyncio.ensure_future(writer.write(lambda: call("first")))
+        await asyncio.to_thread(began.wait, 5)
+        makes = [lambda: call("a"), lambda: call("b", prompt_tokens=2**64), unmade]
+        writes = [asyncio.ensure_future(writer.write(make)) for make in (*makes, lambda: call("c"))]
+        await asyncio.sleep(0)  # all four have gathered behind the first
+        release.set()
+        found = await asyncio.gather(*writes, return_exceptions=True)
+        await first
+        await asyncio.to_thread(writer.close)
+        return list(found)
+
+    told = asyncio.run(work())
+    assert [type(one).__name__ for one in told] == [
+        "NoneType", "OverflowError", "ValueError", "NoneType",
+    ]  # fmt: skip
+    assert written == ["first", "a", "c"]
+
+
 def call(id_: str, **fields: object) -> Call:
     return Call(id=id_, created="2026-11-26T00:00:00Z", model="m", status=200, **fields)
 

@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from gateways import CHAT, DONE, Exchange, Upstream, chunk, gateway, kept, write_endpoints
 from rung.core.config import home
 from rung.gateway.settings import Settings, UpstreamRules
@@ -75,6 +77,7 @@ FAULTS = {
     "not HTTP": (lambda e: e.socket.sendall(b"garbage\r\n\r\n"), 502, "endpoint_unreachable"),
     "not JSON": (lambda e: e.reply(b"<html>"), 502, "bad_endpoint_answer"),
     "no choices": (lambda e: e.reply(b"{}"), 502, "bad_endpoint_answer"),
+    "no status of HTTP": (lambda e: e.reply(b"{}", 999), 502, "bad_endpoint_answer"),
     "redirects": (lambda e: e.reply(b"", 302, "location: http://x/"), 502, "bad_endpoint_answer"),
     "cut body": (
         lambda e: (e.socket.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"),
@@ -101,6 +104,17 @@ def test_an_endpoint_that_fails_ends_in_time_with_its_status(upstream: Upstream)
     assert [call.id for call in calls] == ids
     assert [call.status for call in calls] == [status for status, _ in told.values()]
     assert {call.outcome for call in calls} == {"error"}
+
+
+@pytest.mark.parametrize("count", [b"-12", b"12.5", b"99999999999999999999", b'"many"', b"{}"])
+def test_a_count_that_is_none_does_not_spoil_the_answer(upstream: Upstream, count: bytes) -> None:
+    answer = CHAT.replace(b'"prompt_tokens": 12', b'"prompt_tokens": ' + count)
+    write_endpoints(a=upstream.url)
+    upstream.script = lambda e: e.reply(answer)
+    with gateway(ONCE) as running:
+        assert running.chat("a").body == answer
+    (call,) = kept()
+    assert call.estimated and call.cost_usd and call.cost_usd > 0
 
 
 def test_an_endpoints_own_error_comes_through_as_it_is(upstream: Upstream) -> None:

@@ -251,7 +251,7 @@ def test_what_makes_no_sense_of_a_slot_is_refused_by_name(models: Models) -> Non
 
     assert "did you mean 'kind'" in refused("specialist", "kinds")
     assert "'canary' is one of a whole task" in refused("canary", "kind")
-    assert "needs a frontier" in refused("teacher", "kind")
+    assert "mode 'teacher' needs a frontier" in refused("teacher", "kind")
     set_mode("mail", "cascade", {"frontier": "http:strong"})
     assert "first rung mode mail teacher" in refused("specialist", "kind")
     no_mode = CliRunner().invoke(app.app, ["mode", "mail", "--slot", "x"]).exception
