@@ -16,12 +16,13 @@ from typing import Any
 
 from rung.core.clock import monotonic_ms
 from rung.gateway.access import Visitor, unknown_model
-from rung.gateway.asgi import Header, Request
+from rung.gateway.asgi import ClientGone, Header, Request
 from rung.gateway.attempt import Question, Stream, Whole
 from rung.gateway.capture import Seen, finished
 from rung.gateway.connection import ConnectionFailed
 from rung.gateway.forward import forward
 from rung.gateway.hedge import Hedging
+from rung.gateway.patience import left, while_waiting
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
 from rung.gateway.upstream import Upstream
@@ -38,6 +39,7 @@ _ENDS = {
 }
 _FINISHED = re.compile(rb'"finish_reason" ?: ?"[^"]+"')
 _TAIL_BYTES = 32
+_GONE, _WENT_AWAY = 499, "the client went away"
 MAX_KEPT_BYTES = 8 << 20
 
 
@@ -62,7 +64,11 @@ async def pass_on(
     hedging = Hedging(after_s=rules.hedge_after_ms / 1000 if may_hedge else 0.0)
     passage = Passage(service, request, visitor, question, asked, hedging)
     try:
-        found = await forward(question, upstreams, retries=rules.retries, hedging=hedging)
+        asking = forward(question, upstreams, retries=rules.retries, hedging=hedging)
+        found = await while_waiting(request, asking)
+    except ClientGone:
+        await passage.left()
+        raise
     except Refusal as refusal:
         await passage.refused(refusal)
         raise
@@ -99,6 +105,10 @@ class Passage:
         body = refusal.body(self.question.wire.name)
         await self._keep(None, refusal.status, body, outcome="error", error=refusal.message)
 
+    async def left(self) -> None:
+        """Keep a call whose client went away before an answer began."""
+        await self._keep(None, _GONE, b"", outcome="cut", error=_WENT_AWAY)
+
     async def whole(self, found: Whole) -> None:
         """Keep the call, then answer."""
         outcome = "ok" if found.status == 200 else "error"
@@ -113,7 +123,7 @@ class Passage:
     async def stream(self, found: Stream) -> None:
         """Pass events on as they come; keep the call before the last one."""
         relay = _Relay(self.question.wire)
-        gone = asyncio.ensure_future(_left(self.request))
+        gone = asyncio.ensure_future(left(self.request))
         answer = found.exchange.answer
         first_ms, wait_ms, outcome, error = 0.0, monotonic_ms() - self.sent_ms, "ok", ""
         await self.request.start(200, _passed_back(answer.headers))
@@ -127,7 +137,7 @@ class Passage:
                     break
                 first_ms = first_ms or self.request.elapsed_ms()
                 if gone.done():
-                    outcome, error = "cut", "the client went away"
+                    outcome, error = "cut", _WENT_AWAY
                     break
                 if ready := relay.take(piece):
                     await self.request.write(ready)
@@ -149,7 +159,7 @@ class Passage:
         self, found: Stream, relay: _Relay, outcome: str, error: str, times: tuple[float, float]
     ) -> None:
         first_ms, wait_ms = times
-        status = 499 if error == "the client went away" else 502 if error else 200
+        status = _GONE if error == _WENT_AWAY else 502 if error else 200
         seen = self._seen(found.upstream, status, wait_ms, outcome=outcome, error=error)
         seen.known["first_ms"] = first_ms
         seen.response, seen.is_events = relay.kept(), True
@@ -255,12 +265,6 @@ class _Relay:
     def kept(self) -> bytes:
         """Return the copy, of at most about `MAX_KEPT_BYTES`."""
         return b"".join(self._kept)
-
-
-async def _left(request: Request) -> None:
-    """Return when the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _passed_back(headers: Iterable[Header]) -> list[Header]:

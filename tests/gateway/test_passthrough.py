@@ -6,10 +6,22 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from gateways import CHAT, DONE, Exchange, Upstream, chunk, gateway, kept, write_endpoints
+from gateways import (
+    CHAT,
+    DONE,
+    Exchange,
+    Running,
+    Upstream,
+    chunk,
+    gateway,
+    kept,
+    write_endpoints,
+)
 from rung.core.config import home
 from rung.gateway.settings import Settings, UpstreamRules
 
@@ -229,14 +241,48 @@ def test_a_client_that_leaves_ends_the_stream_at_the_endpoint_too(upstream: Upst
 
     upstream.script = endless
     with gateway(ONCE) as running:
-        host, port = running.url.removeprefix("http://").split(":")
-        body = b'{"model": "a", "stream": true, "messages": []}'
-        with socket.create_connection((host, int(port))) as client:
-            client.sendall(
-                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
-                % (len(body), body)
-            )
+        with sent(running, b'{"model": "a", "stream": true, "messages": []}') as client:
             assert b"200 OK" in client.recv(4096)
         assert noticed.wait(5)
     (call,) = kept()
     assert (call.status, call.outcome) == (499, "cut")
+
+
+@contextmanager
+def sent(running: Running, body: bytes) -> Iterator[socket.socket]:
+    """Send a chat by hand; the client is gone when the block ends."""
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+        client.sendall(head % len(body) + body)
+        yield client
+
+
+@pytest.mark.parametrize("hedge_after_ms", [0.0, 10.0])
+def test_a_client_that_leaves_before_the_answer_is_waited_for_no_longer(
+    upstream: Upstream, hedge_after_ms: float
+) -> None:
+    write_endpoints(a=upstream.url)
+    path = home() / "engines.toml"
+    path.write_text(path.read_text("utf-8").replace("timeout_s = 0.4", "timeout_s = 60"), "utf-8")
+    asked, noticed = threading.Semaphore(0), threading.Semaphore(0)
+
+    def never(exchange: Exchange) -> None:
+        asked.release()
+        with suppress(ConnectionResetError):
+            exchange.socket.recv(1)
+        noticed.release()
+
+    upstream.script = never
+    rules = UpstreamRules(hedge_after_ms=hedge_after_ms)
+    num_sent = 2 if hedge_after_ms else 1
+    with gateway(Settings(upstream=rules)) as running:
+        with sent(running, b'{"model": "a", "messages": []}'):
+            assert all(asked.acquire(timeout=5) for _ in range(num_sent))
+        assert all(noticed.acquire(timeout=5) for _ in range(num_sent))
+        deadline = time.monotonic() + 5
+        while b"rung_in_flight 0.0" not in running.get(running.admin_url + "/metrics").body:
+            assert time.monotonic() < deadline
+        upstream.script = lambda e: e.reply(CHAT)
+        assert running.chat("a").status == 200  # and was no fault of the endpoint
+    assert [(call.status, call.outcome) for call in kept()] == [(499, "cut"), (200, "ok")]

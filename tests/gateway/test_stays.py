@@ -138,6 +138,10 @@ def test_nothing_of_a_local_task_leaves(task: str, tap: Wiretap) -> None:
             set_mode(name, frontier="http:far", min_p=1.0, stage=0)
             change(running, mode=name, frontier="http:far")
             ask_in_every_way(running)
+        for own in ("teacher", "shadow"):
+            set_mode("specialist", frontier="http:far", slots={"label": own})
+            change(running, mode="specialist", slots={"label": own})
+            ask_in_every_way(running)
         serve_by("http:far")
         set_mode("specialist")
         change(running, mode="specialist")
