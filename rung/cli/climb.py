@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def climb(
     from rung.report.export import climb_json
     from rung.report.table import render_climb
 
-    given = {"models": tuple(model)} if model else {}
+    given: dict[str, Any] = {"models": tuple(model)} if model else {}
     options = Options(
         reference=reference,
         rungs=tuple(part.strip() for part in rungs.split(",") if part.strip()),

@@ -1,12 +1,19 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all; hold a file alone."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from rung.core.errors import StoreError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -27,3 +34,14 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             raise
     except OSError as error:
         raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+
+
+def hold_alone(handle: IO[bytes]) -> None:
+    """Lock an open file until it is closed or the process ends, however it ends.
+
+    Raises OSError at once when another process holds it.
+    """
+    if sys.platform == "win32":
+        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

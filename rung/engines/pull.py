@@ -8,24 +8,18 @@ stopped; a carrier starts again. Which file a name means is decided in `models.p
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from rung.core.errors import EngineError
+from rung.core.files import hold_alone
 from rung.core.hashing import file_sha256
 from rung.engines import fetch
 from rung.engines.catalogue import CarrierSource, HubSource, ModelFile, Source
 from rung.engines.gguf_header import read_header
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 Progress = Callable[[int, int], None]
 """Told (bytes so far, bytes in all); the second is 0 while unknown."""
@@ -84,7 +78,7 @@ def locked(file: ModelFile) -> Iterator[None]:
         ) from None
     with handle:
         try:
-            _lock(handle)
+            hold_alone(handle)
         except OSError:
             raise EngineError(
                 f"another process is pulling {file.name}",
@@ -92,13 +86,6 @@ def locked(file: ModelFile) -> Iterator[None]:
                 retryable=True,
             ) from None
         yield
-
-
-def _lock(handle: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _bring_from(source: Source, file: ModelFile, progress: Progress, transport: Transport) -> None:

@@ -47,6 +47,8 @@ class Options:
     minutes: float = 3.0
     seed: int = 0
     budget_usd: float = 5.0
+    promote: bool = True
+    """Whether a route that the gate passes is put in service; else `rung promote` does it."""
 
 
 _Rungs = list[tuple[Rung, Situation]]
@@ -247,7 +249,7 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
         seed=options.seed,
         folder=ascent.run.path,
     )
-    if judged.route is not None:
+    if judged.route is not None and options.promote:
         promote_route(
             session.store, task.name, judged.route, judged.receipt, run=ascent.run.path.name
         )
@@ -256,7 +258,7 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
         found,
         arms=everything,
         verdict=judged.report.verdict,
-        promoted=judged.report.promoted,
+        promoted=judged.report.promoted if options.promote else None,
         reason=judged.report.reason,
         answered=answer_questions(everything),
         saving=_saving(task, everything, judged),

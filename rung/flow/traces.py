@@ -12,6 +12,7 @@ from rung.core.errors import TraceError
 from rung.store import Store
 from rung.store.calls import Call, CallLog
 from rung.traces import Trace, traces_of
+from rung.traces.heard import answer_text
 from rung.traces.query import Table, query
 
 
@@ -97,7 +98,7 @@ def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
         request, response = json.loads(call.request), json.loads(call.response)
     except ValueError:
         return None
-    answer = correction or _answer(response)
+    answer = correction or answer_text(response)
     messages = request.get("messages")
     if messages is None and isinstance(request.get("input"), str):
         messages = [{"role": "user", "content": request["input"]}]
@@ -111,20 +112,3 @@ def _as_text(correction: str) -> str:
     """Return a corrected answer as a model would have written it."""
     value = json.loads(correction)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _answer(response: Any) -> str:
-    if not isinstance(response, dict):
-        return ""
-    if isinstance(response.get("output"), dict):
-        return json.dumps(response["output"], ensure_ascii=False)
-    choices = response.get("choices") or [{}]
-    message = choices[0].get("message") or {}
-    if isinstance(message.get("content"), str):
-        return str(message["content"])
-    calls = message.get("tool_calls") or []
-    if len(calls) == 1:
-        return str(calls[0].get("function", {}).get("arguments", ""))
-    blocks = response.get("content")
-    texts = [b.get("text", "") for b in blocks if isinstance(b, dict)] if blocks else []
-    return "".join(texts) if isinstance(blocks, list) else ""

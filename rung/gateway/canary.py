@@ -24,7 +24,7 @@ from typing import Literal
 
 from rung.gateway.arms import ArmName
 from rung.gateway.modes import STAGES
-from rung.stats.sequential import beta_mixture_log_e, bounded_mean_sequence
+from rung.stats.sequential import beta_mixture_log_e, bounded_mean_sequence, rate_above
 
 SRM_ALPHA = 0.001
 HARM_ALPHA = 0.05
@@ -84,8 +84,7 @@ def judge(evidence: Evidence, *, stage: int, margin: float, max_failed: float) -
         reason = f"{specialist} of {total} conversations had the specialist, not {share:.0%}"
         return Verdict(step="hold", reason=f"assignment broken: {reason}")
     failed = evidence.num_failed
-    too_many = specialist and failed / specialist > max_failed
-    if too_many and _against(failed, specialist, max_failed, HARM_ALPHA):
+    if rate_above(failed, specialist, max_failed, alpha=HARM_ALPHA):
         reason = f"{failed} of {specialist} conversations failed, more than {max_failed:.1%}"
         return Verdict(step="rollback", reason=reason)
     if stage == len(STAGES) - 1:

@@ -81,8 +81,14 @@ class Desk:
         return self._serving[task]
 
     def reload(self) -> None:
-        """Look at the registry anew; tasks stay as they were when they were first asked."""
+        """Look at the registry anew; tasks stay as they were when they were first asked, unless
+        their splits were made anew."""
         self._serving.clear()
+        for name, kit in list(self._kits.items()):
+            from rung.tasks.generation import is_current
+
+            if not is_current(kit.runtime.task):
+                self._kits.pop(name, None)
 
     async def runtime(self, task: str) -> Runtime:
         """Return a task, loaded. Raises Refusal when it cannot be."""

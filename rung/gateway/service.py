@@ -20,6 +20,7 @@ from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
 from rung.gateway.catalogue import Catalogue
 from rung.gateway.desk import Desk, OpenEngine, models_of
+from rung.gateway.improver import Improver
 from rung.gateway.logs import log_call
 from rung.gateway.metrics import Metrics
 from rung.gateway.modes import UNSET, Mode, read_mode
@@ -64,6 +65,7 @@ class Service:
         self.metrics = Metrics(
             in_flight=lambda: self.load.in_flight, pending=lambda: self.writer.num_pending
         )
+        self._improver = Improver(self.store)
         self._mode_log = ModeLog(self.store)
         self._modes: dict[str, Mode] = {}
         self._tasks: frozenset[str] = frozenset()
@@ -95,6 +97,7 @@ class Service:
             self._watcher.cancel()
         for task in self._background:
             task.cancel()
+        await asyncio.to_thread(self._improver.close)
         await asyncio.to_thread(self.writer.close)
         await asyncio.to_thread(self.desk.close)
         self.catalogue.close()
@@ -189,7 +192,7 @@ class Service:
         self._tasks = frozenset(self.store.promoted_tasks()) | frozenset(entries)
 
     async def _watch(self) -> None:
-        """See what other processes changed, and forget calls that are too old."""
+        """See what other processes changed, start rounds, and forget calls that are too old."""
         since_s = _RETENTION_S
         while True:
             try:
@@ -200,6 +203,7 @@ class Service:
                     self.desk.reload()
                     await asyncio.to_thread(self._read_tasks)
                 await asyncio.to_thread(self._carry_on)
+                await asyncio.to_thread(self._improver.look)
                 if since_s >= _RETENTION_S:
                     since_s = 0.0
                     await asyncio.to_thread(self._forget)

@@ -15,6 +15,7 @@ from rung.ladder import blank, form
 from rung.ladder.agent import blank_route
 from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
+from rung.tasks.generation import of_split
 from rung.train.plan import MIN_EXAMPLES
 from rung.train.trained import Trained, find_trained
 
@@ -67,7 +68,8 @@ def _trained(situation: Situation) -> Trained:
         raise ConfigError(
             f"no adapter was trained for task {task.name!r} and {situation.model}", hint=command
         )
-    if trained.train_hash != task.split_hashes["train"]:
+    learnt_from = of_split(task, "train", trained.train_hash)
+    if trained.train_hash != learnt_from.split_hashes["train"]:
         raise ConfigError(
             f"adapter {trained.adapter[:12]} was trained on another train split of {task.name!r}",
             hint=command,

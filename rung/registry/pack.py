@@ -27,6 +27,7 @@ from rung.routes.route import ROUTE_VERSION, Route
 from rung.store import Artifacts, Store
 from rung.tasks.contract import check_name
 from rung.tasks.folder import packed_files
+from rung.tasks.generation import of_split
 from rung.tasks.task import Task
 
 _SHARED = ("models", "engines.toml", "prices.toml", "gateway.toml")
@@ -63,7 +64,8 @@ def pack(task: Task, store: Store, artifacts: Artifacts, target: Path, key: str 
     if task.world:
         raise ConfigError(f"task {task.name!r} is played in a world, which cannot be packed yet")
     routes = list(_all(serving.route))
-    shown = task.train if any(route.num_shots for route in routes) else ()
+    showing = next((route for route in routes if route.num_shots), None)
+    shown = of_split(task, "train", showing.train_hash).train if showing else ()
     told = {f"task/{name}": text.encode() for name, text in packed_files(task, shown).items()}
     files = told | _artifact_files(routes, artifacts)
     models = {route.model: _weights(route.model) for route in routes if route.model}

@@ -34,7 +34,7 @@ def act(route: Route, runtime: Runtime, example: Example) -> Answer:
         runtime.world,
         example,
         runtime.task.instruction,
-        shots=runtime.shots(example.input, route.agent.num_shots),
+        shots=runtime.shots(example.input, route.agent.num_shots, route.train_hash),
         stronger=runtime.engine(route.stronger) if route.stronger else None,
     )
     escalated = [step.escalated for step in episode.steps if step.escalated]

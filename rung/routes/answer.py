@@ -182,7 +182,10 @@ def _by_model(route: Route, runtime: Runtime, text: str) -> Answer:
         runtime.task.instruction,
         runtime.form,
         text,
-        shots=[(near.input, near.target) for near in runtime.shots(text, route.num_shots)],
+        shots=[
+            (near.input, near.target)
+            for near in runtime.shots(text, route.num_shots, route.train_hash)
+        ],
         scratchpad=route.thinking == "scratchpad",
         bare=route.prompt == "bare",
     )

@@ -27,6 +27,7 @@ from rung.routes.route import ROUTE_VERSION
 from rung.routes.similar import SimilarExamples
 from rung.routes.spent import Spent
 from rung.store import Artifacts, Store
+from rung.tasks.generation import of_split
 from rung.tasks.task import Example, Task
 from rung.worlds.open import open_world
 from rung.worlds.world import World
@@ -93,7 +94,7 @@ class Runtime:
         self._policies: dict[str, tuple[Policy, Signals]] = {}
         self._calibrations: dict[str, dict[str, Calibration]] = {}
         self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
-        self._similar: SimilarExamples | None = None
+        self._similar: dict[str, SimilarExamples] = {}
         self._world: World | None = None
 
     def __enter__(self) -> Runtime:
@@ -156,13 +157,15 @@ class Runtime:
             self._calibrations[digest] = {path: slot.map for path, slot in slots.items()}
         return self._calibrations[digest]
 
-    def shots(self, text: str, count: int) -> list[Example]:
-        """Return the most similar train examples, nearest last."""
+    def shots(self, text: str, count: int, train_hash: str) -> list[Example]:
+        """Return the most similar examples of the train split that a route was made with, nearest
+        last."""
         if count <= 0:
             return []
-        if self._similar is None:
-            self._similar = SimilarExamples(self.task.train)
-        return self._similar.nearest(text, count)
+        if train_hash not in self._similar:
+            train = of_split(self.task, "train", train_hash).train
+            self._similar[train_hash] = SimilarExamples(train)
+        return self._similar[train_hash].nearest(text, count)
 
     def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:
         """Return the content-free option log-likelihoods of the task's form, computed once."""

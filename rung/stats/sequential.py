@@ -61,6 +61,16 @@ def beta_mixture_log_e(
     return mixture - null
 
 
+def rate_above(successes: int, trials: int, rate: float, *, alpha: float) -> bool:
+    """Return whether the trials show a rate above `rate`; valid at every number of trials at once.
+
+    A lower true rate makes this less likely, so alpha holds for all rates up to `rate`.
+    """
+    if trials == 0 or successes / trials <= rate:
+        return False
+    return beta_mixture_log_e(successes, trials, rate) >= -math.log(alpha)
+
+
 def beta_mixture_interval(
     successes: int, trials: int, *, alpha: float = 0.05, a: float = 0.5, b: float = 0.5
 ) -> tuple[float, float]:

@@ -146,6 +146,13 @@ class CallLog:
             after = found[-1].id
             left = None if left is None else left - len(found)
 
+    def last_id(self, task: str) -> str:
+        """Return the id of a task's newest call; empty where it has none."""
+        column = tables.calls.c
+        with self._store.reading("reading calls") as connection:
+            newest = sa.select(sa.func.max(column.id)).where(column.task == task)
+            return str(connection.scalar(newest) or "")
+
     def get(self, id_: str) -> Call | None:
         """Return one call, or None."""
         query = sa.select(tables.calls).where(tables.calls.c.id == id_)

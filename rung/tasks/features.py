@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 NUM_FEATURES = 1 << 17
+_TEXTS_AT_ONCE = 256
 FEATURES = "hashed-tfidf-1"
 """Name of this feature recipe; stored with everything fitted on it."""
 
@@ -53,3 +54,12 @@ class TextIndex:
         """Return the cosine of `text` to each text of the index, 0 to 1, shape (texts,)."""
         query = weigh(hashed_counts([text]), self._idf)
         return np.asarray((self._matrix @ query.T).todense(), dtype=np.float64).ravel()
+
+    def nearest(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return each text's largest cosine to a text of the index, shape (texts,)."""
+        found = np.empty(len(texts))
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            query = weigh(hashed_counts(texts[start : start + _TEXTS_AT_ONCE]), self._idf)
+            nearest = (query @ self._matrix.T).max(axis=1)
+            found[start : start + _TEXTS_AT_ONCE] = nearest.toarray().ravel()
+        return found

@@ -68,11 +68,13 @@ def load_task(path: Path) -> Task:
     if (path / SHOTS).is_file():
         splits: Splits = group_by_split(read_rows(path / SHOTS, answers, may_be_empty=True))
         hashes, num_holdout = {split: split_hash(splits[split]) for split in SPLITS}, 0
+        generation = 1
     else:
-        rows = read_rows(path / EXAMPLES, answers)
         lock = locks.read_lock(path / locks.FILE)
+        rows = read_rows(path / (lock.examples if lock else EXAMPLES), answers)
         splits, lock = _first_lock(path, rows) if lock is None else _check_lock(path, rows, lock)
         hashes, num_holdout = dict(lock.hashes), lock.counts["holdout"]
+        generation = lock.generation
     return Task(
         name=contract.name,
         title=contract.title,
@@ -93,6 +95,7 @@ def load_task(path: Path) -> Task:
         train=tuple(splits["train"]),
         dev=tuple(splits["dev"]),
         num_holdout=num_holdout,
+        generation=generation,
         split_hashes=MappingProxyType({str(split): hashes[split] for split in SPLITS}),
     )
 
@@ -161,12 +164,12 @@ def group_by_split(rows: Iterable[Row]) -> dict[Split, list[Example]]:
     return splits
 
 
-def check_holdout(path: Path, holdout: Sequence[Example], locked: str) -> None:
-    """Raise GateError unless the holdout's content has the locked hash."""
+def check_holdout(file: Path, holdout: Sequence[Example], locked: str) -> None:
+    """Raise GateError unless the holdout's content in a file has the locked hash."""
     found = split_hash(holdout)
     if found != locked:
         raise GateError(
-            f"the holdout in {path / EXAMPLES} was edited: its hash is {found[:12]}…, "
+            f"the holdout in {file} was edited: its hash is {found[:12]}…, "
             f"{locks.FILE} says {locked[:12]}…",
             hint="restore the file, or make a new task with rung init",
         )
@@ -195,13 +198,13 @@ def _first_lock(path: Path, rows: list[Row]) -> tuple[Splits, locks.Lock]:
 
 def _check_lock(path: Path, rows: list[Row], lock: locks.Lock) -> tuple[Splits, locks.Lock]:
     splits = group_by_split(rows)
-    check_holdout(path, splits["holdout"], lock.hashes["holdout"])
-    now = locks.seal(splits, ties=lock.ties, seed=lock.seed)
+    check_holdout(path / lock.examples, splits["holdout"], lock.hashes["holdout"])
+    now = locks.seal(splits, ties=lock.ties, seed=lock.seed, generation=lock.generation)
     if now != lock:
         check_leaks(splits, lock.ties, sealed_only=True)
         if any(split is None for _, split in rows):
             text = format_rows((example, split or "train") for example, split in rows)
-            write_atomic(path / EXAMPLES, "".join(text))
+            write_atomic(path / lock.examples, "".join(text))
         write_atomic(path / locks.FILE, now.to_json())
         _log.warning("%s: train or dev examples changed; the splits are locked anew", path)
     return splits, now

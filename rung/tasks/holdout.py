@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rung.tasks.answers import Answers
-from rung.tasks.folder import EXAMPLES, check_holdout, group_by_split
+from rung.tasks.folder import check_holdout, group_by_split
+from rung.tasks.generation import examples_file
 from rung.tasks.rows import read_rows
 from rung.tasks.task import Example, Task
 
@@ -13,7 +14,7 @@ def read_holdout(task: Task) -> tuple[Example, ...]:
 
     Raises GateError when its content is not what the task was loaded with.
     """
-    rows = read_rows(task.path / EXAMPLES, Answers(task.schema))
-    holdout = group_by_split(rows)["holdout"]
-    check_holdout(task.path, holdout, task.split_hashes["holdout"])
+    file = examples_file(task)
+    holdout = group_by_split(read_rows(file, Answers(task.schema)))["holdout"]
+    check_holdout(file, holdout, task.split_hashes["holdout"])
     return tuple(holdout)

@@ -1,4 +1,4 @@
-"""`splits.lock.json`: what each split held when the splits were made.
+"""`splits.lock.json`: what each split held when the splits were made, and which file holds them.
 
 A lock is a seal, not a secret: whoever deletes it can make a new one, and the holdout's new hash
 then disagrees with every receipt the gate has written. Whether a change is allowed is decided in
@@ -33,6 +33,13 @@ class Lock:
     hashes: Mapping[Split, str]
     """SHA-256 of each split's content (`split_hash`)."""
     algorithm: str = ALGORITHM
+    generation: int = 1
+    """How often the splits were made anew from fresh traffic, the first time included."""
+
+    @property
+    def examples(self) -> str:
+        """Name of the file with the examples of this generation."""
+        return "examples.jsonl" if self.generation == 1 else f"examples-{self.generation}.jsonl"
 
     def to_json(self) -> str:
         """Return the text of the lock file."""
@@ -40,6 +47,7 @@ class Lock:
             "algorithm": self.algorithm,
             "ties": self.ties,
             "seed": self.seed,
+            **({"generation": self.generation} if self.generation > 1 else {}),
             "splits": {
                 split: {"count": self.counts[split], "sha256": self.hashes[split]}
                 for split in SPLITS
@@ -48,7 +56,12 @@ class Lock:
         return json.dumps(value, indent=1) + "\n"
 
 
-def seal(splits: Splits, *, ties: Ties, seed: int) -> Lock:
+def former_file(generation: int) -> str:
+    """Return the name that the lock of a generation has once another one has followed."""
+    return f"splits.lock-{generation}.json"
+
+
+def seal(splits: Splits, *, ties: Ties, seed: int, generation: int = 1) -> Lock:
     """Return the lock of these splits; raises TaskError when one of them is empty."""
     for split in SPLITS:
         if not splits.get(split):
@@ -59,6 +72,7 @@ def seal(splits: Splits, *, ties: Ties, seed: int) -> Lock:
     return Lock(
         ties=ties,
         seed=seed,
+        generation=generation,
         counts={split: len(splits[split]) for split in SPLITS},
         hashes={split: split_hash(splits[split]) for split in SPLITS},
     )
@@ -90,6 +104,7 @@ def _decode(value: dict[str, Any]) -> Lock:
         algorithm=value["algorithm"],
         ties=value["ties"],
         seed=value["seed"],
+        generation=value.get("generation", 1),
         counts={split: splits[split]["count"] for split in SPLITS},
         hashes={split: splits[split]["sha256"] for split in SPLITS},
     )

@@ -139,5 +139,7 @@ class Task:
     train: tuple[Example, ...] = ()
     dev: tuple[Example, ...] = ()
     num_holdout: int = 0
+    generation: int = 1
+    """Of its splits; see `generation.py`."""
     split_hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """SHA-256 of each split's content, as locked when the splits were made."""
