@@ -278,3 +278,17 @@ def test_a_round_that_is_killed_goes_on_where_it_was(
         "teacher",
         "specialist",
     ]
+
+
+def test_what_capture_takes_out_is_no_drift(tmp_path: Path) -> None:
+    """Examples hold addresses of mail, captured inputs `[mail]` in their place."""
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=240)
+    head, *rows = csv.read_text("utf-8").splitlines()
+    signed = [f"from ann.{n}@firm-{n}.example {row}" for n, row in enumerate(rows)]
+    csv.write_text("\n".join([head, *signed]) + "\n", "utf-8")
+    rung.init("mail", csv, input="text", target="label")
+    climb("mail", Options(models=("fake:weak",), limit=40, rungs=("blank", "head")))
+    said = traffic.inputs(100, seed=7)
+    traffic.keep([(f"from [mail] {text}", label) for text, label in said])
+    watched = look_ahead("mail", QUICK)["watched"]
+    assert watched["alarms"] == [] and watched["drift"]["p"] > 0.001
