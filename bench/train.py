@@ -26,10 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from rung.core.clock import monotonic_ms
-from rung.core.config import keep_hub_offline, limit_spinning
+from rung.core.config import keep_hub_offline
 from rung.core.errors import ConfigError
 
-limit_spinning()  # before torch is imported
 keep_hub_offline()
 
 from rung.engines.catalogue import DEFAULT_MODEL  # noqa: E402

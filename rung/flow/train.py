@@ -72,7 +72,8 @@ def train(
     packages or too little data, GateError for data that would leak dev or the holdout.
     """
     demand_packages("training")
-    limit_spinning()  # before torch is imported
+    if options.method != "sft":  # before torch is imported; a loop of steps is faster with it
+        limit_spinning()
     keep_hub_offline()
     from rung.train.base import base_path
     from rung.train.methods import Job, method

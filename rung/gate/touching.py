@@ -20,8 +20,9 @@ from rung.tasks.task import Example, Task
 def touching(task: Task, examples: Sequence[Example]) -> dict[str, str]:
     """Return the split that an example is tied to, by the example's id; few or none should be.
 
-    Tied is what may not straddle the task's splits: the id, the group, the text, a near-duplicate.
-    Raises GateError when dev or the holdout is not what was locked.
+    Tied is what may not straddle the task's splits: the id, the group, the text, a near-duplicate;
+    the same text is, whatever the task's rule. Raises GateError when dev or the holdout is not what
+    was locked.
     """
     if split_hash(task.dev) != task.split_hashes["dev"]:
         raise GateError(f"the dev split of task {task.name!r} is not the one that was locked")
@@ -50,8 +51,8 @@ def _ties(task: Task) -> Ties:
 
 def _tied(examples: Sequence[Example], sealed: Sequence[Example], ties: Ties) -> set[str]:
     """Return the ids of examples tied to a sealed one, not through another example."""
-    ids = {example.id for example in sealed}
-    found = {example.id for example in examples if example.id in ids}
+    ids, texts = {example.id for example in sealed}, {_said(example) for example in sealed}
+    found = {one.id for one in examples if one.id in ids or _said(one) in texts}
     while True:
         # Ties are a spanning forest, in which one hides another: look again at what is left.
         joined = [*sealed, *(example for example in examples if example.id not in found)]
@@ -63,6 +64,11 @@ def _tied(examples: Sequence[Example], sealed: Sequence[Example], ties: Ties) ->
         if not new:
             return found
         found |= new
+
+
+def _said(example: Example) -> str:
+    """Return the text without letter case and spacing."""
+    return " ".join(example.input.casefold().split())
 
 
 def _ordered(tie: Tie) -> Tie:

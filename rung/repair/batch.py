@@ -26,7 +26,7 @@ Kind = Literal["miss", "negative", "stop", "works"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TRAINABLE: tuple[Rung, ...] = ("example", "sft", "dpo", "rl")
 """Remedies that training can take the place of; labels in doubt and missing code are not."""
-NUM_PER_MISS = 5
+NUM_PER_MISS = 8
 MAX_MISS_ROWS = 1000
 REPLAY_SHARE = 0.35
 NEGATIVE_SHARE, STOP_SHARE = 0.4, 0.2

@@ -1,20 +1,25 @@
 """More train-side examples of a bundled task: its generator run again with train's own words.
 
 Wordings, names and ids are dealt to the splits by the task's seed, so what is made here with that
-seed is of train's share, and `gate/touching.py` checks it. A task of the user's has no generator.
+seed is of train's share, and `gate/touching.py` checks it. WorkBench has no generator; its queries
+of train are told anew about each other's people, days and records. A task of the user's has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from rung.core.hashing import short_hash
 from rung.tasks import lock
 from rung.tasks.task import Example, Task
 from rung.worlds import helpdesk, orders
+from rung.worlds.open import open_world
 from rung.worlds.operations.generate import write_example
 from rung.worlds.operations.workflows import KNOWN
+from rung.worlds.workbench.oracle import Office
+from rung.worlds.workbench.variants import variants as workbench
 
 NUM_EACH = 12
 """Variants of each workflow."""
@@ -25,7 +30,7 @@ _FORMS = (helpdesk, orders)
 
 def generates(task: Task) -> bool:
     """Return whether more examples of a task can be made."""
-    return task.world == "operations" or _form_generator(task) is not None
+    return task.world in ("operations", "workbench") or _form_generator(task) is not None
 
 
 def variants(task: Task, places: Collection[str]) -> list[Example]:
@@ -38,6 +43,9 @@ def variants(task: Task, places: Collection[str]) -> list[Example]:
     seed = locked.seed if locked else 0
     if task.world == "operations":
         return list(_of_workflows(places, seed))
+    if task.world == "workbench":
+        office = cast(Office, open_world(task))
+        return workbench(office, task.train, places, each=NUM_EACH, seed=seed)
     generator = _form_generator(task)
     if generator is None:
         return []

@@ -8,6 +8,6 @@ query, the look-ups are kept and the published writes take the place of the dedu
 
 from __future__ import annotations
 
-from rung.worlds.workbench.oracle.solve import Solution, solve
+from rung.worlds.workbench.oracle.solve import Office, Solution, deduce, solve
 
-__all__ = ["Solution", "solve"]
+__all__ = ["Office", "Solution", "deduce", "solve"]

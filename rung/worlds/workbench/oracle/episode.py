@@ -126,16 +126,24 @@ class Episode:
 
     def slots(self) -> Mapping[str, str]:
         """Return the words that fill the slots of the query's template."""
-        template = str(self.example.setup["chosen_template"])
-        pattern, seen = "", set[str]()
-        for position, part in enumerate(_SLOT.split(template)):
-            if position % 2 == 0:
-                pattern += re.escape(part)
-            else:
-                words = _CLOSED.get(part, ".+?")
-                pattern += f"(?P={part})" if part in seen else f"(?P<{part}>{words})"
-                seen.add(part)
-        match = re.fullmatch(pattern, self.query, re.DOTALL)
-        if match is None:
-            raise Stuck("the query does not follow its template")
-        return match.groupdict()
+        return slot_words(self.example)
+
+
+def slot_words(example: Example) -> Mapping[str, str]:
+    """Return the words that a query has in the slots of its template, by slot.
+
+    Raises Stuck for a query that does not follow it.
+    """
+    template = str(example.setup["chosen_template"])
+    pattern, seen = "", set[str]()
+    for position, part in enumerate(_SLOT.split(template)):
+        if position % 2 == 0:
+            pattern += re.escape(part)
+        else:
+            words = _CLOSED.get(part, ".+?")
+            pattern += f"(?P={part})" if part in seen else f"(?P<{part}>{words})"
+            seen.add(part)
+    match = re.fullmatch(pattern, example.input, re.DOTALL)
+    if match is None:
+        raise Stuck("the query does not follow its template")
+    return match.groupdict()

@@ -53,24 +53,43 @@ class Solution:
 
 def solve(world: Office, example: Example) -> Solution:
     """Return a solution; one that is not deduced ends with the published writes."""
-    episode = Episode(
-        example=example, session=world.start(example), extra=world.options.extra_tools
-    )
-    reason = ""
-    family = FAMILIES.get(str(example.setup.get("template")))
-    try:
-        if family is None:
-            raise Stuck("no family knows this template")
-        family(episode)
-    except (Stuck, ValueError, LookupError) as stuck:
-        reason = str(stuck)
+    episode, reason = _work(world, example)
     calls = tuple(episode.calls)
     if not reason and world.score(example, calls).strict:
         return Solution(calls=calls, deduced=True, reason=episode.doubt)
-    writes = {tool.name for tool in world.tools(example) if tool.writes}
+    writes = _writes(world, example)
     looked = tuple(call for call in calls if call.tool not in writes)
     return Solution(
         calls=(*looked, *world.required(example)),
         deduced=False,
         reason=reason or "the published answer differs from what the query asks",
     )
+
+
+def deduce(world: Office, example: Example) -> tuple[Call, ...] | None:
+    """Return what a query asks to be written, worked out from the query alone; None where it
+    cannot be, or a reader of it would do something else."""
+    episode, reason = _work(world, example)
+    if reason or episode.doubt:
+        return None
+    writes = _writes(world, example)
+    return tuple(call for call in episode.calls if call.tool in writes)
+
+
+def _work(world: Office, example: Example) -> tuple[Episode, str]:
+    """Let the template's family work on a query; return what it did and why it got stuck."""
+    episode = Episode(
+        example=example, session=world.start(example), extra=world.options.extra_tools
+    )
+    family = FAMILIES.get(str(example.setup.get("template")))
+    try:
+        if family is None:
+            raise Stuck("no family knows this template")
+        family(episode)
+    except (Stuck, ValueError, LookupError) as stuck:
+        return episode, str(stuck) or "stuck"
+    return episode, ""
+
+
+def _writes(world: Office, example: Example) -> set[str]:
+    return {tool.name for tool in world.tools(example) if tool.writes}
