@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -34,23 +34,22 @@ def variants(
     pools, known = _pools(train), {example.input for example in train}
     by_template: dict[str, list[Example]] = defaultdict(list)
     for example in train:
-        by_template[example.setup["template"]].append(example)
-    found = []
+        if _slots(example):
+            by_template[example.setup["template"]].append(example)
+    found: list[Example] = []
     for template in sorted(set(templates) & by_template.keys()):
-        drawn = _drawn(by_template[template], pools, stream(seed, "variants", template))
-        made = 0
+        random, last = stream(seed, "variants", template), len(found) + each
         for number in range(each * _TRIES):
-            example = next(drawn)
-            if made == each:
+            if len(found) == last:
                 break
-            if example.input in known:
+            text, like = _draw(by_template[template], pools, random)
+            if text in known:
                 continue
-            known.add(example.input)
-            answer = deduce(office, example)
+            known.add(text)
+            asked = replace(like, id=f"variant-{template}-{number}", input=text)
+            answer = deduce(office, asked)
             if answer is not None:
-                made += 1
-                target = {"calls": [call.to_json() for call in answer]}
-                found.append(replace(example, id=f"variant-{template}-{number}", target=target))
+                found.append(replace(asked, target={"calls": [c.to_json() for c in answer]}))
     return found
 
 
@@ -62,19 +61,16 @@ def _pools(train: Sequence[Example]) -> Pools:
     return {key: sorted(words) for key, words in pools.items()}
 
 
-def _drawn(members: Sequence[Example], pools: Pools, random: Random) -> Iterator[Example]:
-    """Yield queries in the wordings of one template, without end."""
-    while True:
-        like = random.choice(members)
-        slots = _slots(like)
-        words = {slot: random.choice(pools[_file(like), slot]) for slot in slots}
-        if len({word.casefold() for word in words.values()}) < len(words):
-            continue  # two people, figures or days that are one
-        yield replace(like, input=_told(like.setup["chosen_template"], words))
+def _draw(members: Sequence[Example], pools: Pools, random: Random) -> tuple[str, Example]:
+    """Return a query in the wording of one of a template's, and that one.
 
-
-def _told(template: str, words: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda match: words[match[1]], template)
+    Where two slots would say the same (two people who are one), it is that one's own query.
+    """
+    like = random.choice(members)
+    words = {slot: random.choice(pools[_file(like), slot]) for slot in _slots(like)}
+    if len({word.casefold() for word in words.values()}) < len(words):
+        return like.input, like
+    return _SLOT.sub(lambda match: words[match[1]], like.setup["chosen_template"]), like
 
 
 def _slots(example: Example) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from rung.flow.decide import gate
 from rung.flow.run import run_route
 from rung.flow.session import open_session
 from rung.gate.receipt import verify_receipt
+from rung.gate.touching import touching
 from rung.registry import record_candidates
 from rung.routes.route import Route
 from rung.tasks.folder import load_task
@@ -189,3 +191,9 @@ def test_on_the_command_line(
 
 def test_both_tasks_are_bundled() -> None:
     assert {"workbench", "workbench-templates"} <= set(BUNDLED)
+
+
+def test_a_query_that_dev_has_is_of_dev_whatever_its_group(task: Task) -> None:
+    """Groups of WorkBench lie within a split, so they alone would not give a copy away."""
+    copy = replace(task.train[0], id="new", input=f" {task.dev[0].input.upper()}")
+    assert touching(task, [copy, task.train[1]]) == {"new": "dev"}
