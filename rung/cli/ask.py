@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
-from rung.cli.pack import Bundled, Trusted
+from rung.cli.pack import Bundled, RunCode, Trusted
 from rung.core.errors import ConfigError
 
 _MAX_INPUT_CHARS = 65_536
@@ -23,8 +23,12 @@ def ask(
         Path | None, typer.Option("--file", help="JSONL of strings or {'input': …} rows.")
     ] = None,
     route: Annotated[str, typer.Option("--route", help="A measured route instead.")] = "",
+    example: Annotated[
+        int, typer.Option("--example", min=0, help="Ask the N-th train example instead.")
+    ] = 0,
     bundle: Bundled = None,
     trust: Trusted = None,
+    run_code: RunCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer by the promoted route, with the probability of every choice.
@@ -34,11 +38,19 @@ def ask(
     from rung import flow
 
     if bundle is not None:
-        name, text = _of_bundle(bundle, trust, name, text)
+        from rung.registry.bundle_home import move_in
+
+        name, text = _of_bundle(bundle, move_in(bundle, trust, run_code=run_code), name, text)
     elif not name:
         raise ConfigError("rung ask needs a task", hint='rung ask NAME "…"; rung tasks lists them')
-    if bool(text) == (file is not None):
-        raise ConfigError("rung ask needs an input or --file", hint=f'rung ask {name} "…"')
+    if [bool(text), file is not None, example > 0].count(True) != 1:
+        raise ConfigError(
+            "rung ask needs an input, --file or --example",
+            hint=f'rung ask {name} "…", or --example 1',
+        )
+    if example:
+        text = flow.example_text(name, example)
+        say(f"asked: {text}")
     if file is not None:
         counts: dict[str, int] = {}
         for found in flow.ask(name, _read(file), route=route):
@@ -55,11 +67,8 @@ def ask(
         raise typer.Exit(1)
 
 
-def _of_bundle(bundle: Path, trust: Path | None, name: str, text: str) -> tuple[str, str]:
+def _of_bundle(bundle: Path, task: str, name: str, text: str) -> tuple[str, str]:
     """Return the bundle's task and the input, which is the only word where no task was named."""
-    from rung.registry.pack import move_in
-
-    task = move_in(bundle, trust)
     if name and not text and name != task:
         return task, name
     if name not in ("", task):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
-from rung.cli.pack import Bundled, Trusted
+from rung.cli.pack import Bundled, RunCode, Trusted
 from rung.core.errors import ConfigError
 
 
@@ -30,6 +30,7 @@ def serve(
     ),
     bundle: Bundled = None,
     trust: Trusted = None,
+    run_code: RunCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve tasks by their promoted routes and pass other models on, capturing every call."""
@@ -50,9 +51,9 @@ def serve(
     if log not in LEVELS:
         raise ConfigError(f"--log is {log!r}", hint=f"use one of {', '.join(LEVELS)}")
     if bundle is not None:
-        from rung.registry.pack import move_in
+        from rung.registry.bundle_home import move_in
 
-        move_in(bundle, trust)
+        move_in(bundle, trust, run_code=run_code)
     log_to_stderr(log)
     listen = Listen(host=host, port=port, admin_port=admin_port, drain_s=drain_s)
     run_gateway(read_settings(), listen, ready=ready)

@@ -5,7 +5,7 @@ package stands above every stage because a climb ends at the gate and the regist
 ladder itself must not import. It decides nothing: every decision belongs to the stage it calls.
 """
 
-from rung.flow.ask import ask
+from rung.flow.ask import ask, example_text
 from rung.flow.climb import Options, climb, plan
 from rung.flow.decide import gate, promote
 from rung.flow.make import init
@@ -18,6 +18,7 @@ __all__ = [
     "Options",
     "ask",
     "climb",
+    "example_text",
     "gate",
     "init",
     "load",

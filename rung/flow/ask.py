@@ -11,6 +11,7 @@ from rung.registry import find_route, promoted
 from rung.routes.answer import answer, answered
 from rung.routes.asked import Asked, asked
 from rung.tasks.task import Example, Task
+from rung.worlds.catalog import load
 from rung.worlds.open import SIMULATED
 
 
@@ -44,6 +45,16 @@ def ask(
             yield asked(chosen, price, found, session.task.replies)
 
 
+def example_text(task: str | Task, number: int) -> str:
+    """Return the input of a train example, counted from 1: what a simulated world can be asked."""
+    loaded = load(task) if isinstance(task, str) else task
+    if not 1 <= number <= len(loaded.train):
+        raise ConfigError(
+            f"task {loaded.name!r} has {len(loaded.train)} train examples here, no number {number}"
+        )
+    return loaded.train[number - 1].input
+
+
 def _example(task: Task, text: str) -> Example:
     """Return an input as an example; a simulated world starts as for the example it belongs to."""
     known = () if task.world not in SIMULATED else (*task.train, *task.dev)
@@ -52,6 +63,6 @@ def _example(task: Task, text: str) -> Example:
         raise ConfigError(
             f"task {task.name!r} is played in a simulated world, which is known for its own"
             " examples only",
-            hint=f"rung run {task.name} --route R measures them",
+            hint=f"rung ask {task.name} --example 1 asks the first one",
         )
     return Example(id="ask", input=text, target={}, group="ask", setup=setup or {})

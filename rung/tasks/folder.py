@@ -43,7 +43,8 @@ FORM = "form.json"
 EXAMPLES = "examples.jsonl"
 QUARANTINE = "quarantine.jsonl"
 SHOTS = "shots.jsonl"
-"""Instead of examples and lock, where a task only serves: train examples that its route shows."""
+"""Instead of examples and lock, where a task only serves: train examples that its route shows, or
+that its simulated world can be asked."""
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +102,7 @@ def load_task(path: Path) -> Task:
 
 
 def packed_files(task: Task, shots: Sequence[Example]) -> dict[str, str]:
-    """Return the files of a folder that only serves: the contract, and the train examples shown.
+    """Return the files of a folder that only serves: the contract, and examples of train.
 
     An own scorer is left out, being code; nothing is scored where nothing is measured.
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.core.errors import ConfigError, TaskError
-from rung.registry.bundle import Manifest, read_bundle, write_bundle
-from rung.registry.pack import move_in
+from rung.registry.bundle import read_bundle, write_bundle
+from rung.registry.bundle_home import move_in
+from rung.registry.manifest import Manifest, is_code, may_hold, parse_manifest
+from rung.routes.route import Route
 
 pytest.importorskip("cryptography", reason="pip install 'rung[sign]'")
 
@@ -52,7 +55,10 @@ FILES = {"task/task.toml": b'name = "t"\n', f"artifacts/{'a' * 64}": b"\x00" * 3
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["task/task.toml", "task/form.json", *(f"artifacts/{c * 64}" for c in "abc")]
+            [
+                *("task/task.toml", "task/form.json", "task/world/emails.csv", "task/world.py"),
+                *("task/mcp.toml", "task/desk/tools.py", *(f"artifacts/{c * 64}" for c in "abc")),
+            ]
         ),
         st.binary(max_size=200),
     )
@@ -101,6 +107,8 @@ def test_only_the_trusted_key_opens_a_signed_bundle(tmp_path: Path) -> None:
     ("name", "reason"),
     [
         ("task/../../evil", "no bundle may hold"),
+        ("task/examples.jsonl", "no bundle may hold"),
+        ("task/Task.toml", "holds a file twice"),
         ("/etc/passwd", "no bundle may hold"),
         ("task/scorer.py", "no bundle may hold"),
         (f"artifacts/{'b' * 64}", "not in its manifest"),
@@ -148,12 +156,73 @@ def test_a_task_cannot_name_a_place_outside(tmp_path: Path, name: str) -> None:
 
 def test_a_manifest_of_other_things_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "b.rung"
+    route = Route(name="r", rung="r", output="constant")
+    plain, digest, hashes = route.to_json(), route.hash, manifest_of(FILES).files
     for changed, reason in (
         ({"route": []}, "no readable manifest"),
         ({"models": {"m": 1}}, "no readable manifest"),
-        ({"version": 2}, "of version 2"),
+        ({"models": 1}, "no readable manifest: models"),
+        ({"parity": {"a": {}}}, "no readable manifest: parity"),
+        ({"files": {**hashes, "task/form.json": "x"}}, "no readable manifest: files"),
+        ({"world_version": "1"}, "no readable manifest: world_version"),
+        ({"version": 3}, "of version 3"),
+        ({"route": plain, "route_hash": digest, "world": "moon"}, "played in 'moon'"),
+        ({"route": plain, "route_hash": digest, "world": "operations"}, "has other tools"),
         ({"route": {"name": "r"}}, "route cannot be read"),
     ):
         write_bundle(path, replace(manifest_of(FILES), **changed), FILES)
         with pytest.raises(ConfigError, match=reason):
             move_in(path)
+
+
+def test_what_cannot_be_read_back_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "b.rung"
+    for name in ("task/recorded/gpt-4.jsonl", "task/a b.py", "elsewhere"):
+        with pytest.raises(ConfigError, match="no bundle may hold"):
+            write_bundle(path, manifest_of({name: b""}), {name: b""})
+    assert not path.exists()
+
+
+@given(
+    st.text("aZ0_.-/\\ ~:é", max_size=20).map("task/".__add__)
+    | st.from_regex(r"task/[a-z./]{1,12}", fullmatch=True)
+)
+def test_no_path_leads_out_of_the_folder(name: str) -> None:
+    if may_hold(name):
+        inner = Path(name.removeprefix("task/"))
+        assert not inner.is_absolute()
+        assert inner.as_posix() == name.removeprefix("task/")
+        assert not any(part.startswith(".") or part.endswith(".") for part in inner.parts)
+
+
+def test_code_is_told_by_its_path() -> None:
+    for name in ("world.py", "mcp.toml", "server.py", "desk/tools.py", "world/tables.py", "x.csv"):
+        assert is_code(f"task/{name}"), name
+    for name in ("task.toml", "shots.jsonl", "world/emails.csv", "world/options.toml"):
+        assert may_hold(f"task/{name}") and not is_code(f"task/{name}"), name
+    for name in ("scorer.py", "Scorer.py", "examples-2.jsonl", "splits.lock.json", "recorded/a.py"):
+        assert not may_hold(f"task/{name}"), name
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(asdict(manifest_of({})))), JSON)
+def test_any_value_of_a_field_is_read_or_refused(name: str, value: object) -> None:
+    told = asdict(manifest_of(FILES)) | {name: value}
+    try:
+        found = parse_manifest(json.dumps(told).encode(), Path("b.rung"))
+    except ConfigError as error:
+        assert "b.rung" in str(error)
+    else:
+        assert asdict(found) == told
+
+
+def test_a_bundle_of_the_first_version_is_read(tmp_path: Path) -> None:
+    told = asdict(manifest_of(FILES)) | {"version": 1}
+    del told["world"], told["world_version"]
+    assert parse_manifest(json.dumps(told).encode(), tmp_path).world == ""
