@@ -21,7 +21,7 @@ from rung.worlds.operations.workflows import KNOWN
 from rung.worlds.workbench.oracle import Office
 from rung.worlds.workbench.variants import variants as workbench
 
-NUM_EACH = 12
+NUM_EACH = 24
 """Variants of each workflow."""
 MANY_TIMES = 4
 """How many times the size of train a generator of single answers is asked for."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rung.train.batches import Layout, draw_batches, in_passes, lay_out
+from rung.train.batches import Layout, in_passes, lay_out
 from rung.train.loop import History, Loss, Progress, Settings, run_loop
 from rung.train.losses import TOKENS_AT_ONCE, add_up
 from rung.train.precision import computing
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rung.train.methods import Job
 
 CHECKPOINT = "checkpoint.safetensors"
-_EVAL_TEXTS = 16
 
 
 def train(job: Job) -> History:
@@ -136,8 +135,9 @@ def dev_loss(model: Any, texts: Sequence[Text]) -> float:
     total, count = 0.0, 0
     try:
         with torch.no_grad():
-            for batch in draw_batches([len(t.tokens) for t in texts], _EVAL_TEXTS, seed=0, epoch=0):
-                loss = text_loss(model, [texts[at] for at in batch])
+            order = sorted(texts, key=lambda text: len(text.tokens))
+            for some in in_passes([len(text.tokens) for text in order], TOKENS_AT_ONCE):
+                loss = text_loss(model, [order[at] for at in some])
                 total += loss.value.item() * loss.num_trained
                 count += loss.num_trained
     finally:
