@@ -13,7 +13,7 @@ MOMENT: dict[str, Any] = {
     "pattern": r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$",
     "description": "YYYY-MM-DD HH:MM:SS",
 }
-ADDRESS: dict[str, Any] = {"description": "mail address"}
+ADDRESS: dict[str, Any] = {"pattern": r"^[^@\s]+@[^@\s]+$", "description": "mail address"}
 
 
 def text(about: str) -> dict[str, Any]:
