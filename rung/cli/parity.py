@@ -69,4 +69,4 @@ def _show(checked: Checked) -> None:
         print(f"{wrong.stage}: {wrong.cause}: {wrong.detail}")
     print(f"verdict  {found.verdict}")
     if not found.num_recorded:
-        say("template and end token not checked: the adapter's lineage holds no probes")
+        say("template and end token not checked: no conversation is known of these probes")
