@@ -5,8 +5,9 @@ A mode is one of the whole task, or of single slots: the top-level fields of its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from rung.core.clock import unix_ms
@@ -15,7 +16,7 @@ from rung.core.spelling import did_you_mean, listing
 from rung.engines.open import price_of_model
 from rung.forms import compile_form
 from rung.forms.part import part_of
-from rung.gateway.modes import Detail, check_mode
+from rung.gateway.modes import UNSET, USES, Detail, check_mode
 from rung.gateway.slots import SLOT_MODES, modes_of
 from rung.registry import promoted
 from rung.routes.runtime import check_stays
@@ -25,27 +26,26 @@ from rung.store.modes import ModeEntry, ModeLog
 from rung.tasks.task import Task
 from rung.worlds.catalog import load
 
+_LASTING = ("min_p", "audit_share", "margin", "max_failed")
+"""What a mode keeps from one time to the next; a canary's stage is none of it."""
+
 
 def set_mode(
-    task: str, mode: str, given: dict[str, Any], *, slots: Sequence[str] = (), reason: str = ""
+    task: str, mode: str, given: Mapping[str, Any], *, slots: Sequence[str] = (), reason: str = ""
 ) -> Detail:
     """Change a task's mode, or that of some slots; a running gateway follows within a second.
 
-    What is not given stays as it was, but a canary begins anew, and a mode of the whole task ends
-    those of its slots. Raises ConfigError.
+    What is not given stays as it was when the task last had that mode, but a canary begins anew,
+    and a mode of the whole task ends those of its slots. Raises ConfigError.
     """
     loaded = load(task)
     with closing(Store()) as store:
         log = ModeLog(store)
-        before = log.current().get(loaded.name)
-        detail = {"frontier": before.detail.get("frontier", "")} if before else {}
-        detail |= {name: value for name, value in given.items() if value is not None}
+        history = log.history(loaded.name)
+        of_slots: dict[str, str] = {}
         if slots:
-            by = _with_slots(loaded, before, mode, slots)
-            mode = before.mode if before else "specialist"
-            if len(set(by.values())) == 1:
-                (mode,) = set(by.values())
-            detail["slots"] = {name: own for name, own in by.items() if own != mode}
+            mode, of_slots = _with_slots(loaded, history, mode, slots)
+        detail = _kept(history, mode) | _given(loaded, mode, given) | {"slots": of_slots}
         if mode == "canary":
             detail["rollout"] = unix_ms()
         checked = check_mode(mode, detail)
@@ -63,9 +63,10 @@ def set_mode(
 
 
 def mode_history(task: str) -> list[ModeEntry]:
-    """Return every mode a task has had, oldest first."""
+    """Return every mode a task has had, oldest first, each with what it uses."""
     with closing(Store()) as store:
-        return ModeLog(store).history(load(task).name)
+        history = ModeLog(store).history(load(task).name)
+    return [replace(entry, detail=_used(entry)) for entry in history]
 
 
 def agreements(task: str) -> dict[str, Agreement]:
@@ -79,11 +80,42 @@ def agreements(task: str) -> dict[str, Agreement]:
         return AgreementLog(store).read(name, route.route.hash, frontier)
 
 
+def _used(entry: ModeEntry) -> dict[str, Any]:
+    names = USES.get(entry.mode, tuple(entry.detail))
+    return {name: value for name, value in entry.detail.items() if name in names}
+
+
+def _kept(history: Sequence[ModeEntry], mode: str) -> dict[str, Any]:
+    """Return the frontier as it is, and what else lasts as it was in that mode."""
+    last = next((entry for entry in reversed(history) if entry.mode == mode), None)
+    own = {} if last is None else _used(last)
+    kept = {name: value for name, value in own.items() if name in _LASTING}
+    return kept | ({"frontier": history[-1].detail.get("frontier", "")} if history else {})
+
+
+def _given(task: Task, mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given of a mode's detail. Raises ConfigError for what the mode ignores."""
+    found = {name: value for name, value in given.items() if value is not None}
+    for name in found:
+        if mode in USES and name not in USES[mode]:
+            users = [other for other, used in USES.items() if name in used]
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"mode {mode!r} has no use for {flag} {found[name]}",
+                hint=f"{flag} goes with {listing(users)}",
+            )
+    return found
+
+
 def _with_slots(
-    task: Task, before: ModeEntry | None, mode: str, slots: Sequence[str]
-) -> dict[str, str]:
-    """Return the mode of every field once these have theirs. Raises ConfigError, FormError."""
-    now = before.mode if before else "specialist"
+    task: Task, history: Sequence[ModeEntry], mode: str, slots: Sequence[str]
+) -> tuple[str, dict[str, str]]:
+    """Return the task's mode, and that of each slot that differs from it, once these have theirs.
+
+    Raises ConfigError, FormError.
+    """
+    before = history[-1] if history else None
+    now = before.mode if before else UNSET.name
     for name in (mode, now):
         if name not in SLOT_MODES:
             raise ConfigError(
@@ -103,4 +135,6 @@ def _with_slots(
     theirs = [name for name, own in by.items() if own != "specialist"]
     if 0 < len(theirs) < len(fields):
         compile_form(part_of(task.schema, theirs), style=task.style)
-    return by
+    if len(set(by.values())) == 1:
+        return mode, {}
+    return now, {name: own for name, own in by.items() if own != now}

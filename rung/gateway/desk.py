@@ -9,6 +9,7 @@ tasks that use the same model. Which arm answers is decided in `modes.py`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REMOTE_THREADS = 16
+_log = logging.getLogger(__name__)
 OpenEngine = Callable[[str], Engine]
 
 
@@ -71,6 +73,8 @@ class Desk:
         self._serving: dict[str, Route | None] = {}
         self._here = ThreadPoolExecutor(1, thread_name_prefix="rung-engine")
         self._elsewhere = ThreadPoolExecutor(_REMOTE_THREADS, thread_name_prefix="rung-remote")
+        self._out: set[tuple[str, str]] = set()
+        """Tasks and models that could not answer when they were last asked."""
         self.num_waiting = 0
 
     def serving(self, task: str) -> Route | None:
@@ -138,13 +142,25 @@ class Desk:
         self.num_waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(pool, work, task, *given)
+            found = await loop.run_in_executor(pool, work, task, *given)
         except EngineError as error:
+            self._tell_outage(task, model, error)
             raise Outage(str(error)) from None
         except RungError as error:
             raise _unusable(task, error) from None
         finally:
             self.num_waiting -= 1
+        self._out.discard((task, model))
+        return found
+
+    def _tell_outage(self, task: str, model: str, error: EngineError) -> None:
+        """Log that a model answers no more, once until it does; a mistake in its set-up, which does
+        not pass, as an error."""
+        if (task, model) in self._out:
+            return
+        self._out.add((task, model))
+        level = logging.WARNING if error.retryable else logging.ERROR
+        _log.log(level, "task %s: %s is out of order: %s", task, model or "its route", error)
 
     def _answer(
         self, task: str, route: Route | None, frontier: str, text: str, slots: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Log lines as JSON objects on stderr, one a line, with the id of the call where there is one.
 
-A line never has a key, a text of a call or a client's address in it.
+A line never has a key or a client's address in it, of a call's texts only what a server's own error
+message quotes.
 """
 
 from __future__ import annotations

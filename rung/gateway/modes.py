@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 ModeName = Literal["teacher", "shadow", "cascade", "canary", "specialist"]
 MODES: tuple[ModeName, ...] = get_args(ModeName)
 _ASK_FRONTIER = ("teacher", "shadow", "canary")
+USES: Mapping[str, tuple[str, ...]] = {
+    "teacher": ("frontier", "slots"),
+    "shadow": ("frontier", "slots"),
+    "cascade": ("frontier", "min_p", "audit_share"),
+    "canary": ("frontier", "stage", "margin", "max_failed", "rollout"),
+    "specialist": ("frontier", "slots"),
+}
+"""Of each mode: the fields of its detail that mean something."""
 STAGES = (0.01, 0.05, 0.25, 1.0)
 """Shares of conversations that the specialist gets in a canary, one after the other."""
 
@@ -57,7 +65,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_failed: float = 0.05
     """Canary: share of failed answers above which it is rolled back."""
     rollout: int = 0
-    """Canary: the log line that began it, which assignment and evidence go by."""
+    """Canary: when it began, which the assignment goes by."""
     slots: dict[str, SlotMode] = {}
     """Teacher, shadow, specialist: modes of single fields, where they differ from the task's."""
 

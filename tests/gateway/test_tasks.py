@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import rung
 import tickets
 from gateways import Running, Upstream, gateway, kept, write_endpoints
+from rung.cli import app
 from rung.core.config import home
 from rung.core.errors import ConfigError, EngineError
 from rung.engines.base import Request
@@ -32,11 +34,13 @@ class Models:
     def __init__(self) -> None:
         self.specialist_p = 0.9
         self.down: set[str] = set()
+        self.passes = True
+        """Of an outage: a time-out does, a wrong key does not."""
 
     def open(self, model: str) -> FakeEngine:
         def say(request: Request) -> str:
             if model in self.down:
-                raise EngineError(f"{model} is down", retryable=True)
+                raise EngineError(f"{model} is down", retryable=self.passes)
             label = "shipping" if model.startswith("http:") else "billing"
             if request.choices:
                 return next((c for c in request.choices if label in c), request.choices[0])
@@ -171,6 +175,43 @@ def test_outages_fall_back_and_doubts_do_not_ask_again(models: Models) -> None:
         models.down = {"fake:weak", "http:strong"}
         found = running.post("/v1/tasks/mail", {"input": TEXT})
         assert (found.status, found.json()["error"]["code"]) == (503, "route_unavailable")
+
+
+@pytest.mark.parametrize(("passes", "level"), [(True, "WARNING"), (False, "ERROR")])
+def test_an_arm_that_is_out_of_order_is_told_once_until_it_answers(
+    models: Models, caplog: pytest.LogCaptureFixture, passes: bool, level: str
+) -> None:
+    set_mode("teacher")
+    models.passes = passes
+    with gateway(open_engine=models.open) as running:
+        for down in ({"http:strong"}, {"http:strong"}, set(), {"http:strong"}):
+            models.down = down
+            assert ask(running)[2] == ("specialist" if down else "frontier")
+    told = [record for record in caplog.records if record.name == "rung.gateway.desk"]
+    line = "task mail: http:strong is out of order: http:strong is down"
+    assert [(one.levelname, one.getMessage()) for one in told] == [(level, line)] * 2
+
+
+def test_a_mode_set_by_hand_keeps_what_it_had_and_shows_what_it_uses(models: Models) -> None:
+    def change(*arguments: str) -> str:
+        done = CliRunner().invoke(app.app, ["mode", "mail", *arguments], catch_exceptions=False)
+        return done.stdout.split("(", 1)[1].strip()
+
+    change("cascade", "--frontier", "http:strong", "--min-p", "0.8")
+    assert change("cascade", "--audit-share", "0.1") == (
+        "audit_share 0.1, frontier http:strong, min_p 0.8)"
+    )
+    change("canary", "--margin", "0.02", "--stage", "2")
+    assert change("teacher") == "frontier http:strong)"
+    assert change("cascade", "--frontier", "fake:weak") == (
+        "audit_share 0.1, frontier fake:weak, min_p 0.8)"
+    )
+    canary = change("canary")
+    assert "margin 0.02" in canary and "max_failed 0.05" in canary
+    assert "fake:weak" in canary and "stage" not in canary  # it begins anew
+    with pytest.raises(ConfigError, match="'teacher' has no use for --min-p 0.9") as refused:
+        change("teacher", "--min-p", "0.9")
+    assert "--min-p goes with cascade" in refused.value.hint
 
 
 def test_typed_questions_are_answered_with_probabilities(models: Models) -> None:
