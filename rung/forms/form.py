@@ -186,6 +186,11 @@ def join_path(parent: str, name: str) -> str:
     return f"{parent}.{segment}" if parent else segment
 
 
+def is_within(path: str, place: str) -> bool:
+    """Return whether a path is that of a place, or of one inside it."""
+    return path == place or path.startswith((f"{place}.", f"{place}["))
+
+
 def instance_path(path: Sequence[str | int]) -> str:
     """Return the path of a place in a value, as slots spell it: `lines[0].sku`."""
     text = ""

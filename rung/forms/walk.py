@@ -28,6 +28,7 @@ from rung.forms.form import (
     Repeat,
     Union,
     Value,
+    is_within,
     join_path,
 )
 from rung.forms.layout import Layout, json_text
@@ -118,7 +119,7 @@ class Walk:
         depth, at = 0, ""
         while isinstance(node, Object) and self.form.style != "lines":
             name, part = next(
-                (name, part) for name, part in node.parts if _leads_to(join_path(at, name), path)
+                (name, part) for name, part in node.parts if is_within(path, join_path(at, name))
             )
             self.pen.write(self._layout.open("{", depth) + self._layout.key(name))
             node, depth, at = part, depth + 1, join_path(at, name)
@@ -158,7 +159,7 @@ class Walk:
 
     def _asks_again(self, path: str) -> bool:
         """Return whether something inside a slot broke the schema."""
-        return any(_leads_to(path, broken) for broken in self.redo)
+        return any(is_within(broken, path) for broken in self.redo)
 
     def _copy(self, value: Any) -> Any:
         self.pen.write(json_text(value))
@@ -368,7 +369,3 @@ def _as_before(node: Object, options: Sequence[int | None], earlier: Any) -> lis
         if option is not None and node.parts[option][0] in names:
             return [option]
     return [None] if None in options else [options[0]]
-
-
-def _leads_to(prefix: str, path: str) -> bool:
-    return path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))

@@ -8,6 +8,7 @@ changes of the mode. No text is kept. Who runs in shadow is decided in `modes.py
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.gateway.arms import GOOD, Shadow
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from rung.routes.route import Route
     from rung.routes.runtime import Runtime
     from rung.tasks.task import FieldScoring
-
-_ROUNDING = 1e-9
 
 
 def count(
@@ -49,10 +48,12 @@ def compare(
 
     def agrees(name: str) -> bool:
         rule = scoring.get(name, FieldScoring())
-        rule = FieldScoring() if rule.scorer == "ignore" else rule
+        if rule.scorer == "ignore":
+            rule = FieldScoring()
+        elif not rule.strict_at:
+            rule = replace(rule, strict_at=1.0)
         if ours is None:
             return False
-        score = score_field(rule, theirs.get(name), ours.get(name))
-        return score >= (rule.strict_at or 1.0) - _ROUNDING
+        return rule.is_met(score_field(rule, theirs.get(name), ours.get(name)))
 
     return {name: agrees(name) for name in slots}

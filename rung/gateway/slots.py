@@ -101,6 +101,7 @@ async def _ask_both(arms: Arms, theirs: Sequence[str]) -> tuple[Said | Outage, S
 def merge(runtime: Runtime, filled_by: Mapping[str, ArmName], ours: Said, rest: Said) -> Said | str:
     """Return the answer of which each field is its arm's, or why there is no valid one."""
     from rung.forms import violation
+    from rung.forms.form import is_within, join_path
     from rung.tasks.replies import compose
 
     parts: dict[ArmName, Asked] = {"specialist": ours.asked, "frontier": rest.asked}
@@ -124,7 +125,7 @@ def merge(runtime: Runtime, filled_by: Mapping[str, ArmName], ours: Said, rest: 
             path: told
             for name, arm in filled_by.items()
             for path, told in parts[arm].fields.items()
-            if _is_within(path, name)
+            if is_within(path, join_path("", name))
         },
         usage=ours.asked.usage + rest.asked.usage,
         latency_ms=max(ours.asked.latency_ms, rest.asked.latency_ms),
@@ -134,13 +135,6 @@ def merge(runtime: Runtime, filled_by: Mapping[str, ArmName], ours: Said, rest: 
     )
     wait_ms = max(ours.wait_ms, rest.wait_ms)
     return Said(arm="merged", asked=asked, wait_ms=wait_ms, filled_by=dict(filled_by))
-
-
-def _is_within(path: str, name: str) -> bool:
-    from rung.forms.form import join_path
-
-    field = join_path("", name)
-    return path == field or path.startswith((f"{field}.", f"{field}["))
 
 
 def _shadow(slots: tuple[str, ...], frontier: Said, specialist: Said) -> Shadow | None:

@@ -16,21 +16,19 @@ from rung.gateway.refusal import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """One kind of request: where it goes and how the end of its stream looks."""
+    """One kind of request: where it goes and what its answers hold."""
 
     name: str
     path: str
     """At the endpoint, below its base URL."""
-    end: bytes
-    """Start of the last event of a stream; a stream without it was cut."""
     answer: str
     """The field that every answer has."""
 
 
-CHAT = Wire(name="chat", path="/chat/completions", end=b"data: [DONE]", answer="choices")
-COMPLETIONS = Wire(name="completions", path="/completions", end=b"data: [DONE]", answer="choices")
-EMBEDDINGS = Wire(name="embeddings", path="/embeddings", end=b"data: [DONE]", answer="data")
-MESSAGES = Wire(name="messages", path="/messages", end=b"event: message_stop", answer="content")
+CHAT = Wire(name="chat", path="/chat/completions", answer="choices")
+COMPLETIONS = Wire(name="completions", path="/completions", answer="choices")
+EMBEDDINGS = Wire(name="embeddings", path="/embeddings", answer="data")
+MESSAGES = Wire(name="messages", path="/messages", answer="content")
 
 
 _NOTHING = msgspec.Raw(b"")

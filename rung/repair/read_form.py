@@ -20,7 +20,6 @@ from rung.tasks.fields import as_text, fold, score_field
 from rung.tasks.task import Example, Task
 from rung.worlds.canonical import contains
 
-_ROUNDING = 1e-9
 _FEW = ("label", "boolean")
 """Kinds of fields whose values are classes: they have confusion pairs."""
 
@@ -80,7 +79,7 @@ class FormReader:
         return [
             name
             for name, rule in self._fields.items()
-            if name in scores and scores[name] < rule.strict_at - _ROUNDING
+            if name in scores and not rule.is_met(scores[name])
         ]
 
     def _miss(

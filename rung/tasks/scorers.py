@@ -17,7 +17,6 @@ from rung.tasks.task import Example, FieldScoring, Forbidden, Task
 from rung.tasks.user_scorer import FILE, Scored, run_scorer
 
 _ANY = "*"
-_ROUNDING = 1e-9
 _EXACT = FieldScoring()
 
 
@@ -71,7 +70,7 @@ def _score_fields(task: Task, target: Mapping[str, Any], output: Mapping[str, An
     }
     weight = sum(rule.weight for rule in rules.values())
     total = sum(rule.weight * fields[name] for name, rule in rules.items())
-    strict = all(fields[name] >= rule.strict_at - _ROUNDING for name, rule in rules.items())
+    strict = all(rule.is_met(fields[name]) for name, rule in rules.items())
     return min(total / weight, 1.0), strict, fields
 
 

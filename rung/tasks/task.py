@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from rung.forms.form import Style
 
+_ROUNDING = 1e-9
 ScorerName = Literal["exact", "number", "set", "similarity", "ignore"]
 
 
@@ -42,6 +43,10 @@ class FieldScoring:
     """Strict needs a field score of at least this; 0 leaves the field out of strict."""
     tolerance: float = 0.0
     """For `number`: largest absolute difference that still scores 1."""
+
+    def is_met(self, score: float) -> bool:
+        """Return whether a field score is enough for strict."""
+        return score >= self.strict_at - _ROUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

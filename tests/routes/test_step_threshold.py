@@ -13,6 +13,7 @@ from rung.routes.escalation.step_threshold import (
 
 RIGHT = Played(step_p=(0.9, 0.8), right=True, step_usd=0.01)
 WRONG = Played(step_p=(0.9, 0.4), right=False, step_usd=0.01)
+DEAR = Played(step_p=(0.9, 0.4), right=False, step_usd=1.01)
 
 
 def many(*shapes: Played) -> list[Played]:
@@ -20,20 +21,17 @@ def many(*shapes: Played) -> list[Played]:
 
 
 @pytest.mark.parametrize(
-    ("played", "error_usd", "threshold"),
+    ("played", "threshold"),
     [
-        (many(RIGHT, WRONG), 1.0, 0.6),  # above the .4 of the wrong, halfway to the .8 of the right
-        (many(RIGHT, WRONG), 0.005, 0.0),  # an error costs less than a step: leave it
-        (many(RIGHT), 1.0, 0.0),  # nothing goes wrong, nothing is worth a step
-        (many(WRONG)[:5], 1.0, UNFITTED),  # too few to tell
-        (many(Played(step_p=(), right=False, step_usd=0.01)), 1.0, 0.0),  # nothing is known
+        (many(RIGHT, WRONG), 0.6),  # above the .4 of the wrong, halfway to the .8 of the right
+        (many(RIGHT, DEAR), 0.0),  # an error costs less than a step: leave it
+        (many(RIGHT), 0.0),  # nothing goes wrong, nothing is worth a step
+        (many(WRONG)[:5], UNFITTED),  # too few to tell
+        (many(Played(step_p=(), right=False, step_usd=0.01)), 0.0),  # nothing is known
     ],
 )
-def test_thresholds_of_least_expected_cost(
-    played: list[Played], error_usd: float, threshold: float
-) -> None:
-    found = fit_threshold(played, max_escalated=3, error_usd=error_usd)
-    assert found == pytest.approx(threshold)
+def test_thresholds_of_least_expected_cost(played: list[Played], threshold: float) -> None:
+    assert fit_threshold(played, max_escalated=3) == pytest.approx(threshold)
 
 
 def test_a_cap_that_is_used_up_before_the_doubtful_step_saves_nothing() -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ERROR_USD = 1.0
-"""What a wrong conversation costs where the task prices none."""
+_ERROR_USD = 1.0
+"""What a wrong conversation costs: no world prices one."""
 MIN_CONVERSATIONS = 12
 """Conversations below which nothing is fitted."""
 UNFITTED = 0.5
@@ -31,9 +31,7 @@ class Played:
     """What the stronger model would cost for one of its steps."""
 
 
-def fit_threshold(
-    played: Sequence[Played], *, max_escalated: int, error_usd: float = ERROR_USD
-) -> float:
+def fit_threshold(played: Sequence[Played], *, max_escalated: int) -> float:
     """Return the threshold of least expected cost, of equal ones the lowest.
 
     0 where no step should be escalated for its probability, or where none is known.
@@ -43,7 +41,7 @@ def fit_threshold(
         return UNFITTED if known else 0.0
 
     def cost_usd(threshold: float) -> float:
-        return sum(_cost_usd(one, threshold, max_escalated, error_usd) for one in known)
+        return sum(_cost_usd(one, threshold, max_escalated) for one in known)
 
     return min(_candidates(known), key=cost_usd)
 
@@ -54,8 +52,8 @@ def _candidates(played: Sequence[Played]) -> list[float]:
     return [0.0, *((low + high) / 2 for low, high in zip(found, [*found[1:], 1.0], strict=True))]
 
 
-def _cost_usd(one: Played, threshold: float, max_escalated: int, error_usd: float) -> float:
+def _cost_usd(one: Played, threshold: float, max_escalated: int) -> float:
     escalated = [i for i, p in enumerate(one.step_p) if p < threshold][:max_escalated]
     least = min(range(len(one.step_p)), key=lambda i: one.step_p[i])
-    left = 0.0 if one.right or least in escalated else error_usd
+    left = 0.0 if one.right or least in escalated else _ERROR_USD
     return len(escalated) * one.step_usd + left
