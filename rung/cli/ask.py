@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
-from rung.cli.pack import Bundled, RunCode, Trusted
+from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
 from rung.core.errors import ConfigError
 
 _MAX_INPUT_CHARS = 65_536
@@ -37,10 +37,9 @@ def ask(
     """
     from rung import flow
 
+    bundled = move_in_if_named(bundle, trust, run_code)
     if bundle is not None:
-        from rung.registry.bundle_home import move_in
-
-        name, text = _of_bundle(bundle, move_in(bundle, trust, run_code=run_code), name, text)
+        name, text = _of_bundle(bundle, bundled, name, text)
     elif not name:
         raise ConfigError("rung ask needs a task", hint='rung ask NAME "…"; rung tasks lists them')
     if [bool(text), file is not None, example > 0].count(True) != 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rung.registry.pack import Packed
@@ -66,6 +67,24 @@ def pack(
         f" {'signed' if sign else 'not signed'}; models it asks: {', '.join(packed.models) or '-'}"
     )
     _say_rest(packed)
+
+
+def move_in_if_named(bundle: Path | None, trust: Path | None, run_code: bool) -> str:
+    """Let this process live in the home of a bundle, if one is named; return its task, else "".
+
+    Raises ConfigError for what is said of a bundle where none is named.
+    """
+    if bundle is not None:
+        from rung.registry.bundle_home import move_in
+
+        return move_in(bundle, trust, run_code=run_code)
+    if trust is not None or run_code:
+        flag = f"--trust {trust}" if trust is not None else "--run-code"
+        raise ConfigError(
+            f"{flag} is said of a bundle, and none is named",
+            hint=f"add --bundle FILE.rung, or leave out {flag}",
+        )
+    return ""
 
 
 def _say_rest(packed: Packed) -> None:

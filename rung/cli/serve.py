@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
-from rung.cli.pack import Bundled, RunCode, Trusted
+from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
 from rung.core.errors import ConfigError
 
 
@@ -50,10 +50,7 @@ def serve(
 
     if log not in LEVELS:
         raise ConfigError(f"--log is {log!r}", hint=f"use one of {', '.join(LEVELS)}")
-    if bundle is not None:
-        from rung.registry.bundle_home import move_in
-
-        move_in(bundle, trust, run_code=run_code)
+    move_in_if_named(bundle, trust, run_code)
     log_to_stderr(log)
     listen = Listen(host=host, port=port, admin_port=admin_port, drain_s=drain_s)
     run_gateway(read_settings(), listen, ready=ready)

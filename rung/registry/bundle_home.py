@@ -80,12 +80,15 @@ def lay_out(bundle: Bundle) -> Path:
         try:
             _fill(scratch, bundle, route)
             _rename(scratch, home)
+        except OSError as error:
+            raise StoreError(f"writing {home} failed: {error.strerror or error}") from None
         finally:
             rmtree(scratch, ignore_errors=True)
     return home
 
 
 def _fill(scratch: Path, bundle: Bundle, route: Route) -> None:
+    scratch.mkdir(parents=True)
     for name, data in bundle.files.items():
         kind, _, file = name.partition("/")
         place = scratch / "tasks" / bundle.manifest.task if kind == "task" else scratch / kind
@@ -105,9 +108,9 @@ def _fill(scratch: Path, bundle: Bundle, route: Route) -> None:
 def _rename(scratch: Path, home: Path) -> None:
     try:
         scratch.rename(home)
-    except OSError as error:
+    except OSError:
         if not home.is_dir():  # another process was faster
-            raise StoreError(f"writing {home} failed: {error.strerror or error}") from None
+            raise
 
 
 def _check_world(manifest: Manifest) -> None:

@@ -19,10 +19,13 @@ def read_key(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        return path.read_text("utf-8")
+        pem = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a PEM file"
         raise ConfigError(f"reading key {path}: {reason}") from None
+    if not pem.strip():  # no key would mean no signature
+        raise ConfigError(f"reading key {path}: it is empty", hint=_HOW_TO_SIGN)
+    return pem
 
 
 def sign(told: bytes, pem: str) -> bytes:

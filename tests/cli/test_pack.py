@@ -59,6 +59,14 @@ def test_mistakes_are_named(
     assert (done.code, "holds task 'mail', not 'other'" in done.err) == (2, True), done.err
     done = rung_command("ask", TEXT, "--bundle", tmp_path / "none.rung")
     assert (done.code, "No such file" in done.err) == (2, True), done.err
+    for verb in (("ask", mail, TEXT), ("serve",)):
+        for flag in (("--trust", tmp_path / "none.pem"), ("--run-code",)):
+            done = rung_command(*verb, *flag)
+            assert (done.code, "said of a bundle" in done.err, "--bundle" in done.err) == (
+                2,
+                True,
+                True,
+            ), done.err
     done = rung_command("pack", mail, "--sign", tmp_path / "none.pem")
     assert (done.code, "reading key" in done.err) == (2, True), done.err
     done = rung_command("rollback", mail)

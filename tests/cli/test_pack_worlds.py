@@ -238,8 +238,6 @@ def test_the_tables_of_workbench_go_along_without_recorded_runs(
     folder = config.home() / "tasks" / "wb"
     assert (folder / "world" / "options.toml").read_text() == 'tools = "all"\n'
     assert not (folder / "recorded").exists()
-    elsewhere()
-    (task.path / "world" / "emails.csv").unlink()
 
 
 def test_a_world_of_ones_own_runs_only_when_told_to(

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.core.errors import ConfigError, TaskError
+from rung.core import config
+from rung.core.errors import ConfigError, StoreError, TaskError
 from rung.registry.bundle import read_bundle, write_bundle
 from rung.registry.bundle_home import move_in
 from rung.registry.manifest import Manifest, is_code, may_hold, parse_manifest
@@ -101,6 +102,9 @@ def test_only_the_trusted_key_opens_a_signed_bundle(tmp_path: Path) -> None:
         read_bundle(path, "nonsense")
     with pytest.raises(ConfigError, match="no private Ed25519 key"):
         write_bundle(path, manifest_of(FILES), FILES, public)
+    (tmp_path / "empty.pem").write_text("\n")
+    with pytest.raises(ConfigError, match="empty.pem: it is empty"):  # else it would trust anybody
+        move_in(path, tmp_path / "empty.pem")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +177,19 @@ def test_a_manifest_of_other_things_is_refused(tmp_path: Path) -> None:
         write_bundle(path, replace(manifest_of(FILES), **changed), FILES)
         with pytest.raises(ConfigError, match=reason):
             move_in(path)
+
+
+def test_what_cannot_be_laid_out_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    path, route = tmp_path / "b.rung", Route(name="r", rung="r", output="constant")
+    files = {"task/a": b"1", "task/a/b": b"2"}
+    told = replace(manifest_of(files), route=route.to_json(), route_hash=route.hash)
+    write_bundle(path, told, files)
+    with pytest.raises(StoreError, match="failed"):
+        move_in(path, run_code=True)
+    assert list((config.home() / "bundles").iterdir()) == []
+    told = replace(manifest_of({}), route=route.to_json(), route_hash=route.hash)
+    write_bundle(path, told, {})
+    assert move_in(path) == "t"  # of nothing but a route; that no task is there is said later
 
 
 def test_what_cannot_be_read_back_is_not_written(tmp_path: Path) -> None:
