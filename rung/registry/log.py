@@ -6,7 +6,7 @@ Whether a route deserves promotion is the gate's business; a receipt is only car
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,23 +92,30 @@ def record_parity(store: Store, adapter: str, report: dict[str, Any]) -> None:
 
 
 def demand_parity(store: Store, route: Route) -> None:
-    """Raise GateError unless the latest parity report of the route's adapter passed.
+    """Raise GateError unless the latest parity report of each adapter of the route passed.
 
     Adapters that only a server knows, by a name of its own, cannot be compared and pass.
     """
-    if not is_adapter_name(route.adapter):
-        return
-    reports = [entry.payload for entry in store.registry(route.adapter) if entry.action == PARITY]
-    if not reports:
-        reason = "was never compared with its training"
-    elif not reports[-1]["passed"]:
-        reason = f"does not serve as it trained ({reports[-1]['verdict']})"
-    else:
-        return
-    raise GateError(
-        f"route {route.name!r} cannot be promoted: its adapter {route.adapter[:12]} {reason}",
-        hint=f"rung parity {route.adapter[:12]}",
-    )
+    for adapter in kept_adapters(route):
+        reports = [entry.payload for entry in store.registry(adapter) if entry.action == PARITY]
+        if not reports:
+            reason = "was never compared with its training"
+        elif not reports[-1]["passed"]:
+            reason = f"does not serve as it trained ({reports[-1]['verdict']})"
+        else:
+            continue
+        raise GateError(
+            f"route {route.name!r} cannot be promoted: its adapter {adapter[:12]} {reason}",
+            hint=f"rung parity {adapter[:12]}",
+        )
+
+
+def kept_adapters(route: Route) -> Iterator[str]:
+    """Yield the adapters of a route and of all that it is made of, those kept here."""
+    if is_adapter_name(route.adapter):
+        yield route.adapter
+    for part in (*route.stages, *route.witnesses):
+        yield from kept_adapters(part)
 
 
 def roll_back(store: Store, task: str, *, reason: str = "") -> Promotion | None:

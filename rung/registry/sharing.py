@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.core.errors import GateError, StoreError
-from rung.engines.adapters import is_adapter_name, read_adapter
-from rung.registry.log import promoted
+from rung.engines.adapters import read_adapter
+from rung.registry.log import kept_adapters, promoted
 from rung.routes.route import Route
 from rung.store import Artifacts, Store
 
@@ -41,11 +41,11 @@ class Sharer:
 def sharers(store: Store, artifacts: Artifacts, task: str, route: Route) -> tuple[Sharer, ...]:
     """Return whom the adapters of a task's route would leave behind, were it promoted."""
     serving = {name: now.route for name in store.promoted_tasks() if (now := promoted(store, name))}
-    ours = set(_adapters(serving.pop(task))) if task in serving else set()
-    theirs = {name: set(_adapters(now)) for name, now in serving.items()}
+    ours = set(kept_adapters(serving.pop(task))) if task in serving else set()
+    theirs = {name: set(kept_adapters(now)) for name, now in serving.items()}
     if not any(theirs.values()):
         return ()
-    kept = set(_adapters(route))
+    kept = set(kept_adapters(route))
     return tuple(
         Sharer(task=name, route=serving[name], old=old, new=new)
         for new in sorted(kept)
@@ -97,14 +97,6 @@ def _last_report(store: Store, sharer: Sharer) -> dict[str, Any] | None:
         ):
             return dict(entry.payload)
     return None
-
-
-def _adapters(route: Route) -> Iterator[str]:
-    """Yield the adapters of a route and of all that it is made of, those kept here."""
-    if is_adapter_name(route.adapter):
-        yield route.adapter
-    for part in (*route.stages, *route.witnesses):
-        yield from _adapters(part)
 
 
 def _ancestors(name: str, artifacts: Artifacts, known: Collection[str]) -> Iterator[str]:

@@ -237,8 +237,10 @@ def test_a_route_is_promoted_only_with_parity() -> None:
     with pytest.raises(GateError, match="never compared"):
         demand_parity(store, route)
     record_parity(store, name, {"passed": False, "verdict": "start: double BOS"})
-    with pytest.raises(GateError, match="double BOS"):
-        demand_parity(store, route)
+    cascade = Route(name="cascade", rung="cascade", output="cascade", stages=(route,))
+    for one in (route, cascade, replace(cascade, stages=(), witnesses=(route,))):
+        with pytest.raises(GateError, match="double BOS"):
+            demand_parity(store, one)
     record_parity(store, name, {"passed": True, "verdict": "pass"})
     demand_parity(store, route)
     store.close()
