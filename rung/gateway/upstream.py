@@ -150,7 +150,13 @@ class Upstream:
 
 
 def _price(endpoint: Endpoint) -> Price | None:
+    """Return what the endpoint's answers cost; None where no row is named and none is known.
+
+    Raises ConfigError for a row that there is not.
+    """
     try:
         return price_of_model(endpoint.label)
     except ConfigError:
+        if endpoint.price:
+            raise
         return None

@@ -23,6 +23,8 @@ from gateways import (
     write_endpoints,
 )
 from rung.core.config import home
+from rung.core.errors import ConfigError
+from rung.gateway.catalogue import Catalogue
 from rung.gateway.settings import Settings, UpstreamRules
 
 ONCE = Settings(upstream=UpstreamRules(retries=0, breaker_failures=99))
@@ -200,6 +202,14 @@ def test_an_endpoint_without_its_key_is_passed_over(upstream: Upstream) -> None:
         assert running.chat("a").json()["error"]["code"] == "endpoint_without_key"
     keyless.close()
     assert not keyless.exchanges
+
+
+def test_a_price_that_there_is_not_is_named_at_the_start() -> None:
+    write_endpoints(a="http://127.0.0.1:9/v1")
+    path = home() / "engines.toml"
+    path.write_text(path.read_text("utf-8").replace('"frontier"', '"frontir"'), "utf-8")
+    with pytest.raises(ConfigError, match=r"no price is called 'frontir'"):
+        Catalogue(Settings())
 
 
 def test_a_failing_endpoint_is_left_alone_and_tried_again(upstream: Upstream) -> None:
