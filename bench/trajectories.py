@@ -37,6 +37,7 @@ from rung.engines.catalogue import DEFAULT_MODEL
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
 from rung.engines.models import locate
+from rung.engines.open import LOCAL_PRICE
 from rung.engines.prices import cost_usd, price_of
 from rung.flow.session import Session, open_session
 from rung.stats.intervals import mean_interval
@@ -44,7 +45,6 @@ from rung.store.artifacts import Artifacts
 from rung.tasks.task import Example
 
 CONTEXT_TOKENS = 8192
-PRICE = "local"
 COLUMNS = (
     "arm", "n", "score", "strict", "extra writes", "p50 / p95 s", "tokens", "cost $", "loaded $",
     "calls kept",
@@ -95,7 +95,7 @@ def served(arm: Arm, home: Path) -> Iterator[HttpEngine]:
         address = server.stdout.readline().strip()
         (home / "engines.toml").write_text(
             f'[engines.agent]\nbase_url = "{address}/v1"\nmodel = "{base.stem}"\n'
-            f'server = "llama-server"\nprice = "{PRICE}"\n'
+            f'server = "llama-server"\nprice = "{LOCAL_PRICE}"\n'
         )
         port, admin = free_port(), free_port()
         with process(
@@ -150,7 +150,7 @@ def line(arm: str, runs: Sequence[Trajectory], loaded_s: float, kept: int) -> st
     """Return one arm's row of the table."""
     groups = [run.group for run in runs]
     wall = [run.wall_ms for run in runs]
-    price = price_of(PRICE)
+    price = price_of(LOCAL_PRICE)
 
     def interval(values: Sequence[float]) -> str:
         low, high = mean_interval(np.array(values), groups, low=0.0, high=1.0)
