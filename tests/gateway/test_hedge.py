@@ -162,7 +162,9 @@ def test_there_are_none_unless_they_are_asked_for(upstream: Upstream, other: Ups
     assert not other.exchanges and kept()[0].hedge == ""
 
 
-@pytest.mark.parametrize("fields", [{"store": True}, {"mcp_servers": [{"url": "x"}]}])
+@pytest.mark.parametrize(
+    "fields", [{"store": True}, {"mcp_servers": [{"url": "x"}]}, {"container": "c"}]
+)
 def test_a_request_that_does_something_is_sent_once(
     fields: dict[str, object], upstream: Upstream, other: Upstream
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,12 @@ from rung.core.errors import ConfigError, EngineError, FormError
 from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
 from rung.flow.mode import agreements, mode_history, set_mode
+from rung.forms import compile_form
 from rung.forms.part import part_of
+from rung.gateway.arms import ArmName, Said
+from rung.gateway.slots import arms_of, merge
 from rung.registry import promote_route
+from rung.routes.asked import Asked
 from rung.routes.route import Route
 from rung.store import Store
 from tickets import ABILITIES
@@ -181,6 +186,31 @@ def test_a_part_that_failed_is_not_merged(broken: str, models: Models) -> None:
         row = ask(running)
     good = broken == "fake:weak"
     assert told(row) == (FRONTIER if good else None, "escalated" if good else "failed", "frontier")
+
+
+def test_a_frontier_without_an_answer_is_compared_with_nothing(models: Models) -> None:
+    models.says["http:strong"] = {"urgent": "perhaps"}
+    modes(("shadow", "kind"))
+    with gateway(open_engine=models.open) as running:
+        assert ask(running)["status"] == "failed"
+    assert [call.arm for call in kept() if call.pair] == ["specialist"]
+    assert agreements("mail") == {}
+
+
+def test_how_sure_a_merged_field_is_comes_from_the_arm_that_filled_it() -> None:
+    def said(arm: ArmName, output: dict[str, Any], p: float) -> Said:
+        told = {name: {"p": p} for name in (*output, "kindred")}
+        asked = Asked(output=output, status="ok", route=arm, fields=told)
+        return Said(arm=arm, asked=asked, wait_ms=1.0)
+
+    runtime: Any = SimpleNamespace(form=compile_form(SCHEMA), task=SimpleNamespace(replies=None))
+    by = arms_of({"kind": "specialist", "urgent": "teacher", "reply": "shadow"})
+    ours, rest = said("specialist", SPECIALIST, 0.6), said("frontier", FRONTIER, 0.9)
+    merged = merge(runtime, by, ours, rest)
+    assert isinstance(merged, Said)
+    assert {name: told["p"] for name, told in merged.asked.fields.items()} == {
+        "kind": 0.6, "urgent": 0.9, "reply": 0.9,
+    }  # fmt: skip
 
 
 def test_agreement_is_counted_by_slot_and_goes_on_after_a_restart(models: Models) -> None:
