@@ -70,9 +70,12 @@ class RequestPen:
     ) -> Work[int]:
         """Ask for one of the options; see `Pen.choose`."""
         held = self._held()
-        ends = _ends([text for texts in after for text in texts])
-        end = ends[0] if len(ends) == 1 and all(after) else ""
-        wanted = tuple(held + option for option in options)
+        follows = [_only_end(texts) for texts in after]
+        end = follows[0] if len(set(follows)) == 1 else ""
+        wanted = tuple(
+            held + option + ("" if end else follow)
+            for option, follow in zip(options, follows, strict=True)
+        )
         completion = yield from self._ask(held, choices=wanted, choice_end=end)
         if completion.choice_logprobs:
             scores = Scores(logprobs=completion.choice_logprobs, mass=completion.choice_mass)
@@ -118,6 +121,16 @@ class RequestPen:
         completion: Completion = answers[0]
         self.usage += completion.usage
         return completion
+
+
+def _only_end(after: Sequence[str]) -> str:
+    """Return the sign that certainly follows, empty where several may.
+
+    A model writes it together with what stands before it (`"}}` is one token), so an option that
+    was asked for without it would look less likely than it is.
+    """
+    ends = _ends(after)
+    return ends[0] if len(ends) == 1 else ""
 
 
 def _ends(after: Sequence[str]) -> list[str]:

@@ -86,6 +86,19 @@ def test_white_space_at_the_end_of_a_lead_is_left_to_the_answer() -> None:
     assert writing.text == "{}"
 
 
+def test_each_option_is_asked_for_with_the_sign_that_certainly_follows_it() -> None:
+    """`"}}` is one token of many models: asked for as `"}`, the end would look unlikely."""
+    writing = pen('{"arguments": {"query": "x"')
+    options = ["}", ', "since": ', ', "until": ']
+    after = [["}"], ['"'], ['"', "null"]]
+    work = writing.choose(options, after, lambda scores: scores.chosen)
+    chosen, (request,) = asked(writing, work, '"}}')
+    assert request.choices == ('"}}', '", "since": "', '", "until": ')
+    assert request.choice_end == ""
+    assert chosen == 0
+    assert writing.text.endswith('"x"}')
+
+
 def test_limits_go_along() -> None:
     writing = pen('{"n": ')
     _, (request,) = asked(writing, writing.draw(DRAW, ["}"]), " 12}")
