@@ -162,12 +162,12 @@ class _Work:
             with open_session(task) as session:
                 return watch(session, serving, heard, others).to_json()
 
-        alarms: list[str] = self._round.once(WATCHED, look)["alarms"]
+        watched = self._round.once(WATCHED, look)
+        alarms: list[str] = watched["alarms"]
         if alarms:
             reason = f"round {self._round.number}: {'; '.join(alarms)}"
-            self._round.once(
-                DEMOTED, lambda: demote(self._store, task, reason, self._round.schedule)
-            )
+            alarmed, schedule = watched["route_hash"], self._round.schedule
+            self._round.once(DEMOTED, lambda: demote(self._store, task, alarmed, reason, schedule))
         return alarms
 
     def _rotate(self, task: Task, heard: Sequence[Heard], generation: int) -> dict[str, Any]:
@@ -204,8 +204,7 @@ class _Work:
         digest = climbed["route_hash"][:12]
         told: dict[str, Any] = {"route": name, "route_hash": digest, "alarms": alarms}
         if round_.schedule.policy == "propose":
-            mode, _ = mode_before(self._store, task.name)
-            back = f" && rung mode {task.name} {mode}" if mode else ""
+            back = _mode_back(task, *mode_before(self._store, task.name))
             return round_.end(
                 "proposed", reason, f"rung promote {task.name} {digest}{back}", **told
             )
@@ -230,6 +229,13 @@ def _too_few(rotated: dict[str, Any]) -> str:
 
 def _ask_more(task: Task) -> str:
     return f"rung mode {task.name} cascade --frontier http:NAME --audit-share 0.1"
+
+
+def _mode_back(task: Task, mode: str, detail: dict[str, Any]) -> str:
+    """Return the commands that bring a mode back, that of the task before those of its slots."""
+    slots = (f"{own} --slot {slot}" for slot, own in detail.get("slots", {}).items())
+    words = (mode, *slots) if mode else ()
+    return "".join(f" && rung mode {task.name} {word}" for word in words)
 
 
 def _options_from(detail: dict[str, Any]) -> Options:

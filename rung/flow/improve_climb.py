@@ -72,7 +72,7 @@ def map_failures(task: Task, limit: int, tell: Tell | None) -> dict[str, Any]:
             return {"clusters": [], "why": "no route is in service"}
         examples = draw(task.dev, limit, seed=0, name="dev")
         rows = session.climber.rows(serving.route, examples, "dev")
-        run = RunDir("run", task.name, {"route": serving.route.hash, "round": task.generation})
+        run = RunDir("run", task.name, {"route": serving.route.hash, "generation": task.generation})
         path = run.write_rows("results.jsonl", (row.to_json() for row in rows))
     try:
         found = repair(task, results=str(path))

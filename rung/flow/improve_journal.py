@@ -81,9 +81,18 @@ class Round:
 
 
 def open_round(log: RoundLog, task: Task, calls: CallLog, given: dict[str, Any]) -> Round:
-    """Take up the round that did not end, else begin one with what was captured so far."""
+    """Take up the round that did not end, else begin one with what was captured so far.
+
+    Raises ConfigError for a schedule that is not that of the round which is taken up.
+    """
     lines = log.history(task.name)
     if began := unfinished(lines):
+        kept = began.detail["schedule"]
+        if _scheduled(kept, given) != _scheduled(kept, {}):
+            raise ConfigError(
+                f"round {began.number} of task {task.name!r} did not end; it goes on as it began",
+                hint=f"end it first: rung improve {task.name}",
+            )
         log.append(task.name, began.number, RESUMED, {})
         return Round(log, task.name, began.number)
     number = max((line.number for line in lines), default=0) + 1
@@ -99,7 +108,10 @@ def open_round(log: RoundLog, task: Task, calls: CallLog, given: dict[str, Any])
 def merged(lines: Sequence[RoundLine], given: dict[str, Any]) -> Schedule:
     """Return the schedule in force, the last one or the default, with what was given."""
     last = next((line for line in reversed(lines) if line.event == ENABLED), None)
-    known = last.detail if last else {}
+    return _scheduled(last.detail if last else {}, given)
+
+
+def _scheduled(known: dict[str, Any], given: dict[str, Any]) -> Schedule:
     return read_schedule(known | {name: v for name, v in given.items() if v is not None})
 
 

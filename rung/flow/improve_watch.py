@@ -1,8 +1,9 @@
 """The part of a round that watches: what traffic says of the route in service, and demoting it.
 
 The monitors are `tasks/drift.py` and `tasks/disagreement.py`; here they are given what they need.
-Everything is held against the generation of the splits that the route was gated on, with the texts
-redacted as capture redacts them. No model is asked: what the route misses is read from answers that
+Everything is held against the generation of the splits that the route was gated on, inputs against
+what that generation added: the rest may be what inputs were like once. Texts are redacted as
+capture redacts them. No model is asked: what the route misses is read from answers that
 the climb kept.
 """
 
@@ -19,7 +20,7 @@ from rung.flow.session import Session
 from rung.gateway.modes import UNSET
 from rung.gateway.schedule import Schedule
 from rung.gateway.settings import read_settings
-from rung.registry import Promotion, measured, passed, promote_route, promoted
+from rung.registry import Promotion, measured, passed, promote_route
 from rung.routes.answer import answer_key
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, check_stays
@@ -28,7 +29,7 @@ from rung.store.modes import ModeEntry, ModeLog
 from rung.store.rounds import RoundLine
 from rung.tasks.disagreement import Rate, allowed_rate, find_rates
 from rung.tasks.drift import Drift, Novelty, NoveltyGauge, find_drift
-from rung.tasks.generation import of_split
+from rung.tasks.generation import of_split, only_added
 from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, Task
 from rung.traces.heard import Heard
@@ -45,6 +46,7 @@ class Watched:
     """What a round saw of a route; a monitor that had too little to go by is None or missing."""
 
     route: str
+    route_hash: str
     reference: str
     """What the monitors count from: the promotion and what the route was fitted on."""
     num_inputs: int
@@ -83,17 +85,21 @@ def watch(
     task, route = session.task, serving.route
     origin = of_split(task, "holdout", serving.receipt.get("split_sha256", ""))
     fitted_on = _redacted(origin)
+    newest = only_added(fitted_on)
     since = [one for one in heard if one.created >= serving.since]
     firsts = _first_of_conversations(since)
     reference = f"{serving.since} {route.hash[:12]} {fitted_on.split_hashes['train'][:12]}"
-    novelty, until = _novelty(fitted_on, firsts, _counted_before(lines, reference))
+    novelty, until = _novelty(
+        fitted_on.train, newest.dev, firsts, _counted_before(lines, reference)
+    )
     strict = _kept_strict(session, origin.dev, route)
     max_rate = allowed_rate(strict, margin=task.gate.margin)
     return Watched(
         route=route.name,
+        route_hash=route.hash,
         reference=reference,
         num_inputs=len(firsts),
-        drift=find_drift((*fitted_on.train, *fitted_on.dev), [one.text for one in firsts]),
+        drift=find_drift((*newest.train, *newest.dev), [one.text for one in firsts]),
         novelty=novelty,
         seen_until=until,
         rates=()
@@ -102,11 +108,14 @@ def watch(
     )
 
 
-def demote(store: Store, task: Task, reason: str, schedule: Schedule) -> dict[str, Any]:
+def demote(
+    store: Store, task: Task, alarmed: str, reason: str, schedule: Schedule
+) -> dict[str, Any]:
     """Take the specialist out of service as far as there is somebody else; say what was done.
 
     To `teacher` where the task has a frontier, else to a `cascade` that the gate has passed, else
-    nobody is asked instead and the alarm is all there is. Taken again after a kill, it goes on.
+    nobody is asked instead and the alarm is all there is. `alarmed` is the hash of the route that
+    the alarm is about. Taken again after a kill, it goes on.
     """
     log = ModeLog(store)
     before = log.current().get(task.name)
@@ -114,13 +123,14 @@ def demote(store: Store, task: Task, reason: str, schedule: Schedule) -> dict[st
     begun = before is not None and before.reason == reason
     if schedule.on_alarm == "tell":
         return _not_demoted(reason, "the schedule says to tell only")
-    if mode in ("teacher", "shadow") and not begun:
+    slots = before.detail.get("slots", {}) if before else {}
+    if {mode, *slots.values()} <= {"teacher", "shadow"} and not begun:
         return _not_demoted(reason, f"the frontier answers already, in mode {mode}")
     after = before.id if before else None
     if frontier := _frontier(task, log.history(task.name)):
         if begun or log.append(task.name, "teacher", {"frontier": frontier}, reason, after=after):
             return {"to": "teacher", "reason": reason}
-    elif cascade := _cascade(store, task.name):
+    elif cascade := _cascade(store, task.name, alarmed):
         if begun or log.append(task.name, "cascade", {}, reason, after=after):
             promote_route(store, task.name, cascade, passed(store, task.name, cascade) or {})
             return {"to": "cascade", "reason": reason, "route": cascade.name}
@@ -135,8 +145,9 @@ def mode_before(store: Store, task: str) -> tuple[str, dict[str, Any]]:
     lines = ModeLog(store).history(task)
     if not lines or not _DEMOTION.match(lines[-1].reason):
         return "", {}
-    if len(lines) > 1:
-        return lines[-2].mode, lines[-2].detail
+    for line in reversed(lines):
+        if not _DEMOTION.match(line.reason):
+            return line.mode, line.detail
     return UNSET.name, {"frontier": lines[-1].detail.get("frontier", "")}
 
 
@@ -166,12 +177,10 @@ def _frontier(task: Task, history: Sequence[ModeEntry]) -> str:
     return found
 
 
-def _cascade(store: Store, task: str) -> Route | None:
-    """Return the newest passed cascade that does not serve already."""
-    serving = promoted(store, task)
+def _cascade(store: Store, task: str, alarmed: str) -> Route | None:
+    """Return the newest passed cascade but the route that the alarm is about."""
     for route in reversed(measured(store, task)):
-        serves = serving is not None and route.hash == serving.route.hash
-        if route.stages and not serves and passed(store, task, route):
+        if route.stages and route.hash != alarmed and passed(store, task, route):
             return route
     return None
 
@@ -206,12 +215,15 @@ def _counted_before(lines: Sequence[RoundLine], reference: str) -> dict[str, Any
 
 
 def _novelty(
-    fitted_on: Task, firsts: Sequence[Heard], before: dict[str, Any]
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    firsts: Sequence[Heard],
+    before: dict[str, Any],
 ) -> tuple[Novelty | None, str]:
     """Return the count so far with this round's new conversations, and up to where it goes."""
-    if not NoveltyGauge.has_enough(fitted_on.train, fitted_on.dev):
+    if not NoveltyGauge.has_enough(train, dev):
         return None, ""
-    gauge = NoveltyGauge(fitted_on.train, fitted_on.dev)
+    gauge = NoveltyGauge(train, dev)
     until = before.get("seen_until", "")
     new = [one for one in firsts if one.id > until][:_MAX_NEW]
     known = before.get("novelty") or {"num_novel": 0, "num_inputs": 0}

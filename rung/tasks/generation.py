@@ -22,7 +22,7 @@ from rung.core.files import write_atomic
 from rung.core.records import Split
 from rung.tasks import lock as locks
 from rung.tasks.answers import Answers
-from rung.tasks.folder import group_by_split
+from rung.tasks.folder import EXAMPLES, group_by_split
 from rung.tasks.rows import SPLITS, format_rows, read_rows
 from rung.tasks.splits import Splits, Ties, components, split_examples
 from rung.tasks.task import Example, Task
@@ -97,7 +97,7 @@ def begin_generation(task: Task, splits: Splits, *, ties: Ties, seed: int) -> lo
 def examples_file(task: Task) -> Path:
     """Return the file with the examples of a task's generation."""
     lock = _lock_of(task, task.generation)
-    return task.path / (lock.examples if lock else "examples.jsonl")
+    return task.path / (lock.examples if lock else EXAMPLES)
 
 
 def former_generations(task: Task) -> Iterator[Task]:
@@ -115,6 +115,23 @@ def former_generations(task: Task) -> Iterator[Task]:
             generation=generation,
             split_hashes=MappingProxyType({str(split): lock.hashes[split] for split in SPLITS}),
         )
+
+
+def only_added(task: Task) -> Task:
+    """Return a task with those train and dev examples alone that its generation added.
+
+    They are what its inputs were like when it was made; of the first generation, all examples.
+    """
+    lock = _lock_of(task, task.generation - 1) if task.generation > 1 else None
+    if lock is None:
+        return task
+    rows = read_rows(task.path / lock.examples, Answers(task.schema))
+    former = {example.id for example, _ in rows}
+    return replace(
+        task,
+        train=tuple(example for example in task.train if example.id not in former),
+        dev=tuple(example for example in task.dev if example.id not in former),
+    )
 
 
 def is_current(task: Task) -> bool:

@@ -20,6 +20,7 @@ from rung.flow import promote, session
 from rung.flow.climb import Options, climb
 from rung.flow.improve import improve, look_ahead
 from rung.gate.touching import touching
+from rung.gateway.schedule import Schedule
 from rung.registry import promoted
 from rung.routes.route import Route
 from rung.store import Store
@@ -130,7 +131,7 @@ def test_a_shift_takes_the_specialist_out_of_service_and_a_promotion_brings_it_b
     mail: str, store: Store
 ) -> None:
     set_mode(store, "cascade", min_p=0.3)
-    shift()
+    shift(200)
     ended = improve(mail, QUICK | {"policy": "promote", "climbs_a_day": 0})
     assert ended["outcome"] == "budget" and ended["alarms"]
     demoted, reason = mode(store)
@@ -142,7 +143,11 @@ def test_a_shift_takes_the_specialist_out_of_service_and_a_promotion_brings_it_b
     assert ended["outcome"] == "promoted" and serving(store).hash != before.hash
     assert mode(store) == ("cascade", "round 2 promoted head")
     assert ModeLog(store).current()["mail"].detail["min_p"] == 0.3
-    assert improve(mail, QUICK)["alarms"] == []  # the new route was fitted on such inputs
+    # the new route was fitted on such inputs, beside others that nobody says any more
+    traffic.keep(traffic.inputs(150, seed=10, shifted=True), first=1000)
+    assert improve(mail, QUICK | {"climbs_a_day": 0})["alarms"] == []
+    watched = line("watched").detail
+    assert watched["drift"]["num_inputs"] == watched["novelty"]["num_inputs"] == 150
 
 
 def test_without_a_frontier_a_passed_cascade_takes_over_else_there_is_only_the_alarm(
@@ -215,7 +220,9 @@ def test_enabling_keeps_what_is_not_given_and_disabling_twice_is_refused(mail: s
         rounds.disable(mail)
 
 
-def test_one_round_at_a_time_and_only_of_tasks_that_are_served(mail: str) -> None:
+def test_one_round_at_a_time_as_it_began_and_only_of_tasks_that_are_served(
+    mail: str, store: Store
+) -> None:
     with (home() / "improve.lock").open("wb") as handle:
         hold_alone(handle)
         with pytest.raises(ConfigError, match="another round"):
@@ -223,6 +230,11 @@ def test_one_round_at_a_time_and_only_of_tasks_that_are_served(mail: str) -> Non
     with pytest.raises(ConfigError, match="world"):
         improve("operations", {})
     assert rounds.history(mail) == []
+    began = {"schedule": Schedule().to_json(), "until": "", "generation": 1}
+    RoundLog(store).append(mail, 1, "began", began)
+    with pytest.raises(ConfigError, match="round 1 .* goes on as it began"):
+        improve(mail, {"minutes": 5.0})
+    assert events() == ["began"]
 
 
 def test_a_round_that_fails_says_so_and_the_next_one_climbs_what_it_made(

@@ -17,6 +17,7 @@ from rung.tasks.generation import (
     former_generations,
     is_current,
     of_split,
+    only_added,
 )
 from rung.tasks.splits import Splits, check_leaks, split_examples
 from rung.tasks.task import Example, FieldScoring, Task
@@ -108,6 +109,11 @@ def test_a_generation_begins_with_its_lock_and_the_former_one_can_be_looked_up(t
     assert before.train == task.train and before.split_hashes == task.split_hashes
     assert of_split(now, "train", task.split_hashes["train"]).train == task.train
     assert of_split(now, "train", "unknown") is now
+    added = only_added(now)
+    assert {one.id for one in (*added.train, *added.dev)} == {
+        one.id for one in (*now.train, *now.dev) if one.id.startswith("new")
+    }
+    assert added.train and added.dev and only_added(task) == task
 
 
 def test_train_may_still_be_edited_in_a_later_generation(task: Task) -> None:
