@@ -14,8 +14,8 @@ import threading
 
 from rung.core.clock import monotonic_ms, now_utc
 from rung.core.config import home
-from rung.core.errors import ConfigError
-from rung.gateway.schedule import is_due
+from rung.core.errors import ConfigError, StoreError
+from rung.gateway.schedule import RETRY_S, is_due
 from rung.store import Store
 from rung.store.rounds import RoundLog
 
@@ -32,6 +32,8 @@ class Improver:
         self._child: subprocess.Popen[bytes] | None = None
         self._task = ""
         self._look_after_ms = 0.0
+        self._rest_until_ms: dict[str, float] = {}
+        """Of tasks whose last process refused to begin: the journal does not tell of those."""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -61,6 +63,8 @@ class Improver:
             self._child.wait()
 
     def _is_due(self, task: str) -> bool:
+        if monotonic_ms() < self._rest_until_ms.get(task, 0.0):
+            return False
         try:
             return is_due(self._rounds.history(task), now_utc())
         except ConfigError as error:
@@ -69,10 +73,17 @@ class Improver:
 
     def _start(self, task: str) -> None:
         command = [sys.executable, "-m", "rung", "improve", task, "--scheduled", "--json"]
-        with (home() / "improve.log").open("ab") as log:
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        try:
+            with (home() / "improve.log").open("ab") as log:
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StoreError(f"starting a round of {task}: {error}") from None
         self._task = task
         _log.info("a round of %s began", task)
 
@@ -82,5 +93,7 @@ class Improver:
             return False
         self._child = None
         level = logging.INFO if code in (0, 3, 4) else logging.WARNING
+        if code > 0 and level == logging.WARNING:
+            self._rest_until_ms[self._task] = monotonic_ms() + RETRY_S * 1000.0
         _log.log(level, "the round of %s ended with code %d; see improve.log", self._task, code)
         return True

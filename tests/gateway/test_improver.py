@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ import traffic
 from gateways import Running, gateway, write_endpoints
 from openai_server import OpenAIServer
 from rung.core.config import home
+from rung.core.errors import StoreError
 from rung.flow import improve as rounds
 from rung.flow import session
 from rung.flow.climb import Options, climb
 from rung.gateway import improver, schedule
+from rung.store import Store
+from rung.store.rounds import RoundLog
 
 
 @pytest.fixture
@@ -89,6 +93,25 @@ def test_nothing_is_started_for_a_task_that_is_not_enabled(
         say(running, "my parcel and the courier are late", "shipping")
         time.sleep(0.3)
     assert children == [] and events() == ["enabled", "disabled"]
+
+
+def test_a_task_whose_rounds_refuse_to_begin_rests(
+    children: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal knows nothing of a round that never began, so each look would find it due."""
+    monkeypatch.setattr(improver, "LOOK_S", 0.0)
+    with closing(Store()) as store:
+        RoundLog(store).append("gone", 0, "enabled", {})
+        (home() / "improve.log").mkdir()
+        with pytest.raises(StoreError, match="starting a round of gone"):
+            improver.Improver(store).look()
+        (home() / "improve.log").rmdir()
+        looking = improver.Improver(store)
+        looking.look()
+        assert children[0].wait() == 2  # there is no such task
+        for _ in range(3):
+            looking.look()
+    assert len(children) == 1
 
 
 @pytest.mark.slow
