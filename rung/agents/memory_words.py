@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from rung.core.clock import UTC_FORM
 from rung.store import PERMANENT
 
 MIN_SALIENCE = 0.3
@@ -85,7 +86,6 @@ UNTIL = re.compile(
     re.IGNORECASE,
 )
 _CARD_DIGITS = range(13, 20)
-_STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _SUFFIX = re.compile(r" (?:number|no\.?|nr\.?|id|code|reference)$")
 
 
@@ -111,7 +111,7 @@ def lifetime(attribute: str, clause: str, now: str) -> str:
     days += [CASE_DAYS] if attribute in CASES else []
     if not days:
         return PERMANENT
-    return (datetime.strptime(now, _STAMP) + timedelta(days=min(days))).strftime(_STAMP)
+    return (datetime.strptime(now, UTC_FORM) + timedelta(days=min(days))).strftime(UTC_FORM)
 
 
 def is_secret(words: str, value: str) -> bool:

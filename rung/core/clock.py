@@ -6,6 +6,9 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
+UTC_FORM = "%Y-%m-%dT%H:%M:%SZ"
+"""How a time is written everywhere."""
+
 
 def now_utc() -> str:
     """Return the present time as UTC ISO-8601 with seconds, e.g. 2026-11-23T05:00:00Z."""
@@ -14,7 +17,7 @@ def now_utc() -> str:
 
 @lru_cache(maxsize=4)
 def _as_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime(UTC_FORM)
 
 
 def unix_ms() -> int:

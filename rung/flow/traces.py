@@ -12,7 +12,7 @@ from rung.core.errors import TraceError
 from rung.store import Store
 from rung.store.calls import Call, CallLog
 from rung.traces import Trace, traces_of
-from rung.traces.heard import answer_text
+from rung.traces.heard import answer_text, last_word
 from rung.traces.query import Table, query
 
 
@@ -63,7 +63,8 @@ def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
     """Yield chat rows as `rung init` reads them, one an answered call.
 
     A correction given by feedback takes the place of the answer; a call that was not accepted and
-    not corrected is left out, and so are calls that ran beside another or went wrong.
+    not corrected is left out, and so are calls that ran beside another or went wrong. A caller's
+    last word counts.
     """
     with closing(Store()) as store:
         log = CallLog(store)
@@ -71,11 +72,10 @@ def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
             if call.status != 200 or call.outcome not in ("ok", "repaired", "escalated"):
                 continue
             said = log.feedback([call.id], call.tenant).get(call.id, [])
-            corrections = [_as_text(f.correction) for f in said if f.correction is not None]
-            verdicts = [f.accepted for f in said if f.accepted is not None]
-            if call.pair or (verdicts and not verdicts[-1] and not corrections):
+            accepted, correction = last_word(said)
+            if call.pair or (accepted is False and correction is None):
                 continue
-            row = _chat_row(call, corrections[-1] if corrections else "")
+            row = _chat_row(call, "" if correction is None else _as_text(correction))
             if row is not None:
                 yield row
 
@@ -108,7 +108,8 @@ def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
     return {"messages": [*messages, last], "group": call.conversation, "call_id": call.id}
 
 
-def _as_text(correction: str) -> str:
+def _as_text(correction: Any) -> str:
     """Return a corrected answer as a model would have written it."""
-    value = json.loads(correction)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(correction, str):
+        return correction
+    return json.dumps(correction, ensure_ascii=False)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from rung.core.clock import UTC_FORM
 from rung.core.errors import ConfigError
 from rung.store.rounds import RoundLine
 
@@ -20,7 +21,6 @@ ENABLED, DISABLED = "enabled", "disabled"
 BEGAN, RESUMED, ENDED = "began", "resumed", "ended"
 RETRY_S = 600.0
 """After how long a round that did not end is taken up again."""
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,4 +90,4 @@ def since_a_day(lines: Sequence[RoundLine], now: str) -> list[RoundLine]:
 
 
 def _at(time: str) -> datetime:
-    return datetime.strptime(time, _TIME).replace(tzinfo=UTC)
+    return datetime.strptime(time, UTC_FORM).replace(tzinfo=UTC)

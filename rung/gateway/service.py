@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rung.core.clock import monotonic_ms
+from rung.core.clock import UTC_FORM, monotonic_ms
 from rung.core.errors import RungError, StoreError
 from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
@@ -227,6 +227,6 @@ class Service:
         days = self.settings.capture.keep_days
         if days:
             before = datetime.now(UTC) - timedelta(days=days)
-            number = self.log.forget_before(before.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            number = self.log.forget_before(before.strftime(UTC_FORM))
             if number:
                 _log.info("forgot %d calls older than %d days", number, days)

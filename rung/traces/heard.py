@@ -95,7 +95,7 @@ def _heard(call: Call, beside: Call | None, said: Sequence[Feedback]) -> Heard |
     if not text.strip():
         return None
     output, other = _output(call), _output(beside) if beside else None
-    accepted, correction = _verdict(said)
+    accepted, correction = last_word(said)
     label, source = _label(call, output, beside, other, accepted, correction)
     return Heard(
         id=call.id,
@@ -115,7 +115,7 @@ def _heard(call: Call, beside: Call | None, said: Sequence[Feedback]) -> Heard |
     )
 
 
-def _verdict(said: Sequence[Feedback]) -> tuple[bool | None, Any]:
+def last_word(said: Sequence[Feedback]) -> tuple[bool | None, Any]:
     """Return a caller's last word: accepted or not, and the correction that came with it."""
     for feedback in reversed(said):
         correction = _decoded(feedback.correction) if feedback.correction else None

@@ -68,13 +68,19 @@ def test_an_export_has_corrections_and_no_rejected_or_silent_calls(tmp_path: Any
     calls.append(call(26, asked[26], said("beside"), pair=calls[0].id))
     calls.append(call(27, asked[27], {"error": {}}, status=502, outcome="error"))
     log.append(calls)
-    for number, feedback in ((1, {"accepted": False}), (2, {"correction": '"better"'})):
+    for number, feedback in (
+        (1, {"accepted": False}),
+        (2, {"correction": '"better"'}),
+        (4, {"correction": '"worse"'}),
+        (4, {"accepted": True}),  # the last word
+    ):
         log.add_feedback(Feedback(created="x", tenant="t", call_id=calls[number].id, **feedback))
     store.close()
     rows = list(exported(Filter()))
     answers = {row["messages"][0]["content"]: row["messages"][-1]["content"] for row in rows}
     assert len(rows) == 25 and "text 1" not in answers
     assert answers["text 2"] == "better" and answers["text 3"] == "answer 3"
+    assert answers["text 4"] == "answer 4"
     path = tmp_path / "calls.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     assert init_task("again", path, group_column="group", ties="group").num_rows == 25
