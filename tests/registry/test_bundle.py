@@ -127,6 +127,14 @@ def test_what_does_not_belong_is_refused(tmp_path: Path, name: str, reason: str)
         read_bundle(path)
 
 
+def test_a_file_that_is_not_what_the_signed_manifest_says_is_refused(tmp_path: Path) -> None:
+    (secret, public), path = keys(), tmp_path / "b.rung"
+    other = FILES | {"task/task.toml": b'name = "u"\n'}
+    write_bundle(path, manifest_of(FILES), other, secret)
+    with pytest.raises(ConfigError, match=r"task/task\.toml was altered"):
+        read_bundle(path, public)
+
+
 def test_sizes_are_checked_before_anything_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

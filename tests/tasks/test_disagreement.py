@@ -62,6 +62,8 @@ def test_what_is_allowed_is_what_dev_missed_and_what_chance_adds() -> None:
     assert allowed_rate([True] * 29, margin=0.03) is None
     allowed = allowed_rate([True] * 90 + [False] * 10, margin=0.03)
     assert allowed is not None and 0.18 < allowed < 0.28
+    strict = allowed_rate([True] * 90 + [False] * 10, margin=0.0)
+    assert strict is not None and allowed == pytest.approx(strict + 0.03)
     assert Rate(what="x", num_wrong=60, num=100, max_rate=allowed).alarm
     assert not Rate(what="x", num_wrong=13, num=100, max_rate=allowed).alarm
 

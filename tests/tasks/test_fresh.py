@@ -62,9 +62,15 @@ def test_the_better_label_of_an_input_wins_and_equal_ones_that_differ_leave_it_o
             one(4, "torn", OTHER),
             one(5, "agreed", GOOD),
             one(6, "agreed", GOOD),
+            one(7, "caf\u00e9", GOOD),
+            one(8, "cafe\u0301", OTHER, "correction"),  # spelt in two characters
         ],
     )
-    assert {e.input: e.target for e in fresh.examples} == {"same": OTHER, "agreed": GOOD}
+    assert {e.input: e.target for e in fresh.examples} == {
+        "same": OTHER,
+        "agreed": GOOD,
+        "caf\u00e9": OTHER,
+    }
     assert fresh.num_conflicting == 1
 
 
