@@ -1,16 +1,13 @@
-"""uvicorn's protocol with one write to the socket a turn of the event loop instead of two or more.
+"""One write to the socket a turn of the event loop instead of two or more.
 
 uvicorn writes the head and the body of an answer one by one. A write to a socket is a third of what
-a passed-on request costs (`bench/gateway.py`), so writes are held until the turn ends. Nothing of
-the protocol itself is changed.
+a passed-on request costs (`bench/gateway.py`), so writes are held until the turn ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import Any
 
 
 class JoinedTransport:
@@ -39,11 +36,3 @@ class JoinedTransport:
         held, self._held = self._held, []
         if held and not self._transport.is_closing():
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
-
-
-class JoinedProtocol(HttpToolsProtocol):
-    """Reads requests as uvicorn does, and writes answers in one piece."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Put the joining transport in between."""
-        super().connection_made(cast(asyncio.Transport, JoinedTransport(transport, self.loop)))

@@ -22,7 +22,7 @@ from rung.core.errors import ConfigError, GatewayError
 from rung.gateway.admin import Admin
 from rung.gateway.app import Gateway
 from rung.gateway.desk import OpenEngine
-from rung.gateway.joined import JoinedProtocol
+from rung.gateway.protocol import GatewayProtocol
 from rung.gateway.service import Service
 from rung.gateway.settings import Settings
 
@@ -130,7 +130,7 @@ class _Server(uvicorn.Server):
 def _server(app: object) -> uvicorn.Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=JoinedProtocol,
+        http=GatewayProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

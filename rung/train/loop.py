@@ -24,6 +24,8 @@ from rung.train.checkpoint import load_checkpoint, save_checkpoint
 
 Item = TypeVar("Item")
 _CHECKPOINT_MS = 60_000.0
+_JUDGING_SHARE = 0.2
+"""Of the time of a run that ends by the clock, what judgements before the last may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,10 +197,15 @@ class _Run:
         return history.finished or stopped or self._done(num_steps) >= 1.0
 
     def is_due(self, num_steps: int) -> bool:
-        """Return whether this step is to be judged: at equal shares of the run, and at its end."""
-        every = 1.0 / self._settings.judgements
-        judged = len(self.history.judgements)
-        return self._done(num_steps) >= min((judged + 1) * every, 1.0)
+        """Return whether this step is to be judged: at equal shares of the run, and at its end.
+
+        A run that ends by the clock is judged less often where that would take the time to train.
+        """
+        history, settings = self.history, self._settings
+        done = self._done(num_steps)
+        if done < 1.0 and settings.minutes and history.judging_s > _JUDGING_SHARE * history.spent_s:
+            return False
+        return done >= min((len(history.judgements) + 1) / settings.judgements, 1.0)
 
     def step(self, loss: Callable[[Any, Any], Loss], batch: Sequence[Any], num_steps: int) -> None:
         """Learn from one batch."""

@@ -131,6 +131,29 @@ def test_a_run_ends_by_its_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert history.tokens_per_s == pytest.approx(4.0)
 
 
+def test_judging_does_not_take_the_time_to_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes a second and a judgement twelve, of a minute."""
+    now = [0.0]
+    monkeypatch.setattr("rung.train.loop.monotonic_ms", lambda: now[0])
+
+    def slow(model: Any, batch: Sequence[Any]) -> Loss:
+        now[0] += 1_000.0
+        return squared(model, batch)
+
+    def judge() -> float:
+        now[0] += 12_000.0
+        return 1.0
+
+    settings = replace(SETTINGS, epochs=20, minutes=1.0)
+    history = run(line(), tmp_path / "c", settings, loss=slow, judge=judge)
+    assert [step for step, _, _ in history.judgements] == [8, 48]
+    unlimited = replace(SETTINGS, epochs=20, judgements=8)
+    again = run(line(), tmp_path / "d", unlimited, loss=slow, judge=judge)
+    assert len(again.judgements) == 8
+
+
 def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
     frozen = line().requires_grad_(False)
     with pytest.raises(TrainError, match="no parameter"):
