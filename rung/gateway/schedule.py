@@ -7,6 +7,7 @@ that was killed goes on where it was. What a round does is `flow/improve.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -20,7 +21,9 @@ from rung.store.rounds import RoundLine
 ENABLED, DISABLED = "enabled", "disabled"
 BEGAN, RESUMED, ENDED = "began", "resumed", "ended"
 RETRY_S = 600.0
-"""After how long a round that did not end is taken up again."""
+"""After how long a round that did not end is taken up again; twice as long each further time."""
+
+_MAX_DOUBLINGS = 16
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,8 +82,17 @@ def is_due(lines: Sequence[RoundLine], now: str) -> bool:
     starts = [line for line in lines if line.event in (BEGAN, RESUMED)]
     if not starts:
         return True
-    wait_s = RETRY_S if unfinished(lines) else schedule.every_hours * 3600.0
+    wait_s = min(_retry_s(lines), schedule.every_hours * 3600.0)
     return _at(now) >= _at(starts[-1].created) + timedelta(seconds=wait_s)
+
+
+def _retry_s(lines: Sequence[RoundLine]) -> float:
+    """Return how long the last round rests before it is taken up again; without end if it ended."""
+    began = unfinished(lines)
+    if began is None:
+        return math.inf
+    times = sum(line.event == RESUMED and line.number == began.number for line in lines)
+    return RETRY_S * 2.0 ** min(times, _MAX_DOUBLINGS)
 
 
 def since_a_day(lines: Sequence[RoundLine], now: str) -> list[RoundLine]:

@@ -39,14 +39,18 @@ def test_a_round_is_due_an_interval_after_the_last_one_began() -> None:
     assert not is_due(lines, at(4, 59)) and is_due(lines, at(5))
 
 
-def test_a_round_that_did_not_end_is_due_soon_and_not_at_once() -> None:
-    lines = journal(ON, (at(1), 1, "began", {}), (at(2), 1, "watched", {}))
+def test_a_round_that_did_not_end_is_due_soon_and_less_soon_each_time() -> None:
+    lines = journal(ON, (at(1), 1, "began", {}), (at(1), 1, "watched", {}))
     began = unfinished(lines)
     assert began is not None and began.number == 1
     wait = int(RETRY_S // 60)
     assert not is_due(lines, at(1, wait - 1)) and is_due(lines, at(1, wait))
     again = [*lines, *journal((at(1, wait), 1, "resumed", {}))]
-    assert not is_due(again, at(1, 2 * wait - 1)) and is_due(again, at(1, 2 * wait))
+    assert not is_due(again, at(1, 3 * wait - 1)) and is_due(again, at(1, 3 * wait))
+    often = [*lines, *journal(*[(at(2), 1, "resumed", {})] * 40)]
+    assert not is_due(often, at(5, 59)) and is_due(often, at(6))  # an interval at most
+    fresh = [*often, *journal((at(6), 1, "ended", {}), (at(6), 2, "began", {}))]
+    assert is_due(fresh, at(6, wait))
 
 
 @pytest.mark.parametrize(
