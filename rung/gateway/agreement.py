@@ -11,29 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rung.gateway.arms import GOOD, Shadow
+from rung.gateway.arms import GOOD, Said, Shadow
 from rung.store import Store
 from rung.store.agreements import AgreementLog
 
 if TYPE_CHECKING:
-    from rung.routes.asked import Asked
     from rung.routes.route import Route
     from rung.routes.runtime import Runtime
     from rung.tasks.task import FieldScoring
 
 
-def count(
-    store: Store, runtime: Runtime, route: Route, frontier: str, shadow: Shadow, specialist: Asked
-) -> None:
+def count(store: Store, runtime: Runtime, route: Route, shadow: Shadow, specialist: Said) -> None:
     """Add one comparison; none is made with a frontier that had no answer."""
-    if shadow.frontier.status not in (*GOOD, "escalated") or specialist.route != route.name:
+    frontier, asked = shadow.frontier, specialist.asked
+    if frontier.asked.status not in (*GOOD, "escalated") or asked.route != route.name:
         return
-    theirs = shadow.frontier.output or {}
-    ours = specialist.output if specialist.status in GOOD else None
+    theirs = frontier.asked.output or {}
+    ours = asked.output if asked.status in GOOD else None
     task = runtime.task
     slots = shadow.slots or tuple(name for name, _ in runtime.form.fields)
     agreed = compare(task.scoring, slots, theirs, ours)
-    AgreementLog(store).add(task.name, route.hash, frontier, agreed)
+    AgreementLog(store).add(task.name, route.hash, frontier.model, agreed)
 
 
 def compare(

@@ -29,6 +29,8 @@ class Said:
     arm: ArmName | Literal["merged"]
     asked: Asked
     wait_ms: float
+    model: str = ""
+    """Of the frontier: which one was asked."""
     filled_by: Mapping[str, ArmName] = field(default_factory=dict)
     """Of a merged answer: the arm of each field."""
 
@@ -39,8 +41,8 @@ class Shadow:
 
     slots: tuple[str, ...] = ()
     """All where none is named."""
-    frontier: Asked
-    specialist: Asked | None = None
+    frontier: Said
+    specialist: Said | None = None
     """None where it is asked beside, after the answer has been sent."""
 
 
@@ -86,7 +88,7 @@ class Arms:
         began = monotonic_ms()
         frontier = self._frontier if arm == "frontier" else ""
         asked = await self._desk.answer(self._task, self._text, frontier=frontier, slots=slots)
-        return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began)
+        return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began, model=frontier)
 
     def _other(self, arm: ArmName) -> ArmName | None:
         if arm == "frontier":
@@ -105,7 +107,7 @@ async def by_frontier(
     async def beside() -> Said:
         return await arms.ask("specialist")
 
-    shadow = Shadow(slots=slots, frontier=served.asked)
+    shadow = Shadow(slots=slots, frontier=served)
     return Decided(mode=mode, served=served, beside=beside, shadow=shadow)
 
 

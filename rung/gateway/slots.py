@@ -140,4 +140,4 @@ def merge(runtime: Runtime, filled_by: Mapping[str, ArmName], ours: Said, rest: 
 def _shadow(slots: tuple[str, ...], frontier: Said, specialist: Said) -> Shadow | None:
     if not slots:
         return None
-    return Shadow(slots=slots, frontier=frontier.asked, specialist=specialist.asked)
+    return Shadow(slots=slots, frontier=frontier, specialist=specialist)

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -29,9 +29,6 @@ from rung.gateway.systemone import read_body, text_of
 from rung.gateway.task_chat import complete, input_of, read_chat, stream
 from rung.gateway.wire import Asked as AskedOnWire
 from rung.store.calls import Call
-
-if TYPE_CHECKING:
-    from rung.routes.asked import Asked
 
 PREFIX = "task/"
 MAX_INPUT_CHARS = 65_536
@@ -232,17 +229,14 @@ class Tasks:
         pair, body, _ = self._pair(errand, decided.mode, said)
         await self._write(errand, pair, body, said.asked.reason)
         if decided.shadow is not None:
-            await self._compare(errand.task, decided.shadow, said.asked)
+            await self._compare(errand.task, decided.shadow, said)
 
-    async def _compare(self, task: str, shadow: Shadow, specialist: Asked) -> None:
+    async def _compare(self, task: str, shadow: Shadow, specialist: Said) -> None:
         service = self._service
         route = service.desk.serving(task)
-        frontier = service.mode_of(task).detail.frontier
         if route is not None:
             runtime = await service.desk.runtime(task)
-            await asyncio.to_thread(
-                count, service.store, runtime, route, frontier, shadow, specialist
-            )
+            await asyncio.to_thread(count, service.store, runtime, route, shadow, specialist)
 
     def _pair(self, errand: Errand, mode: str, said: Said) -> tuple[Call, bytes, Said]:
         call = _record(errand, mode, said=said, id_=new_call_id(), pair=errand.call_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,7 @@ class Models:
         self.says: dict[str, dict[str, Any]] = {"fake:weak": SPECIALIST, "http:strong": FRONTIER}
         self.down: set[str] = set()
         self.asked: list[tuple[str, list[str]]] = []
+        self.meanwhile: Callable[[str], None] = lambda model: None
 
     def open(self, model: str) -> FakeEngine:
         def say(request: Request) -> str:
@@ -59,6 +61,7 @@ class Models:
                 raise EngineError(f"{model} is down", retryable=True)
             names = list((request.schema or {})["properties"])
             self.asked.append((model, names))
+            self.meanwhile(model)
             values = self.says[model]
             return json.dumps({name: values[name] for name in names if name in values})
 
@@ -243,6 +246,24 @@ def test_shadow_slots_cost_no_waiting_and_the_whole_task_is_compared_too(models:
     assert {call.pair for call in kept() if call.arm == "specialist"} == {
         call.id for call in kept() if call.arm == "frontier"
     }
+
+
+def test_a_comparison_counts_for_the_frontier_that_was_asked(
+    models: Models, upstream: Upstream
+) -> None:
+    write_endpoints(strong=upstream.url, other=upstream.url)
+    modes(base="shadow")
+
+    def change(model: str) -> None:
+        if model == "fake:weak":
+            set_mode("mail", "shadow", {"frontier": "http:other"})
+            time.sleep(0.2)  # until the gateway has seen it
+
+    models.meanwhile = change
+    with gateway(open_engine=models.open) as running:
+        ask(running)
+    set_mode("mail", "shadow", {"frontier": "http:strong"})
+    wait_for_counts({"kind": (0, 1), "reply": (0, 1), "urgent": (1, 1)})
 
 
 def wait_for_counts(wanted: dict[str, tuple[int, int]]) -> None:
