@@ -15,6 +15,13 @@ from rung.core.errors import ConfigError
 _EXIT = {"held": 3, "rejected": 4}
 _HOURS = {"h": 1.0, "d": 24.0, "m": 1 / 60}
 _NICE = 10
+_OPTIONS = {
+    "every_hours": "every",
+    "climbs_a_day": "climbs",
+    "models": "model",
+    "min_groups": "min_holdout",
+}
+"""Options whose setting has another name."""
 
 
 def improve(
@@ -82,6 +89,13 @@ def improve(
     if sum((enable, disable, journal, dry_run)) > 1:
         raise ConfigError(
             "--enable, --disable, --history and --dry-run exclude each other", hint="give one"
+        )
+    if (disable or journal) and (beside := [n for n, v in given.items() if v is not None]):
+        option = _OPTIONS.get(beside[0], beside[0])
+        raise ConfigError(
+            f"--{option.replace('_', '-')} means nothing with"
+            f" {'--disable' if disable else '--history'}",
+            hint=f"rung improve {name} --enable --{option.replace('_', '-')} … sets it",
         )
     if enable:
         _tell_schedule(name, flow.enable(name, given), as_json)

@@ -38,6 +38,8 @@ def test_a_dry_run_counts_and_a_schedule_is_shown(mail: str, rung_command: Any) 
     ("given", "named"),
     [
         (("--every", "soon", "--enable"), "soon"),
+        (("--disable", "--climbs", "2"), "--climbs means nothing with --disable"),
+        (("--history", "--min-holdout", "2"), "--min-holdout means nothing with --history"),
         (("--policy", "maybe"), "maybe"),
         (("--enable", "--disable"), "exclude"),
         (("--disable",), "off already"),
