@@ -41,6 +41,8 @@ class Hands:
         self._seen = Seen(assignment.example.input, brief, assignment.instruction)
         self._num_blocked = 0
         self._asked: dict[str, int] = {}
+        self._in_doubt: dict[str, int] = {}
+        """Writes that may have been done, until something is looked up."""
         self._written: dict[str, int] = {}
         self._num_steps = 0
 
@@ -87,11 +89,16 @@ class Hands:
         return Step(call=call, blocked=plain, observation=observation)
 
     def _perform(self, call: Call, tool: Tool) -> Step:
-        retries = recovery.MAX_TOOL_RETRIES if self._assignment.spec.recovery else 0
+        may_have_acted = tool.writes and self._tape.is_lasting
+        again = self._assignment.spec.recovery and not may_have_acted
+        retries = recovery.MAX_TOOL_RETRIES if again else 0
         results = recovery.perform(self._call, call, retries=retries)
         result = results[-1]
         self._num_blocked = 0
         told = observation_of(self._assignment, call, results, self._max_tokens)
+        if may_have_acted and result.fault == "tool":
+            told = recovery.broken_off(call, result)
+            self._in_doubt[_key(call)] = self._num_steps
         problem = self._read_back(call, result, tool)
         self._remember(call, result, tool, took=not problem)
         if problem:
@@ -116,12 +123,15 @@ class Hands:
                 self._written[_key(call)] = self._num_steps
         elif result.fault != "tool":
             self._asked[_key(call)] = self._num_steps
+            self._in_doubt.clear()
 
     def _repeated(self, call: Call) -> str:
         """Return what to say to a call that would bring nothing new, else nothing."""
         key = _key(call)
         if key in self._written:
             return recovery.repeated(call, self._written[key], writes=True)
+        if key in self._in_doubt:
+            return recovery.doubted(call, self._in_doubt[key])
         return recovery.repeated(call, self._asked[key], writes=False) if key in self._asked else ""
 
     def _read_back(self, call: Call, result: Result, tool: Tool) -> str:

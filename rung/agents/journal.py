@@ -2,9 +2,9 @@
 
 What a model said, a stronger one too, is noted before anything is done, each call before it is
 made and its result after. Resuming takes what is noted instead of asking or calling again. A call
-that is noted without a result is in doubt: a world whose state lives in the process lost it with
-the process and is played again from the start; a world that outlives it (`DurableSession`) is
-called under a key it knows, and makes no call twice.
+that is noted without a result is in doubt. A world whose state lives in the process lost it with
+the process and is played again from the start. A world that outlives it makes no call twice: it is
+called under a key it knows (`DurableSession`), or answers for a call in doubt (`LastingSession`).
 """
 
 from __future__ import annotations
@@ -49,6 +49,19 @@ class DurableSession(Protocol):
         ...
 
 
+@runtime_checkable
+class LastingSession(Protocol):
+    """A session whose state outlives the process, and which knows no keys."""
+
+    def call(self, call: Call) -> Result:
+        """Use a tool."""
+        ...
+
+    def call_in_doubt(self, call: Call) -> Result:
+        """Answer for a call that a killed run may have made; what it may change is not done."""
+        ...
+
+
 class FileJournal:
     """A JSONL file; a line that a kill cut short counts as not written.
 
@@ -65,6 +78,13 @@ class FileJournal:
         except OSError as error:
             raise StoreError(f"reading {self._path} failed: {error.strerror or error}") from None
         return [json.loads(line) for line in data.split(b"\n")[:-1]]
+
+    def remove(self) -> None:
+        """Delete the file, once what came of the conversation is kept elsewhere."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"deleting {self._path} failed: {error.strerror or error}") from None
 
     def append(self, entry: Entry) -> None:
         """Write one line through to the disk."""
@@ -100,6 +120,11 @@ class Tape:
                 hint="give each example, spec and model a journal of its own",
             )
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what is done outlives the process, so that a call that failed may have acted."""
+        return isinstance(self._session, DurableSession | LastingSession)
+
     def said(self, what: Asked, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what a model said next, as plain JSON: what is noted, else what `ask` gives."""
         found = self._next(what) or self._note(what, {"reply": ask()})
@@ -108,20 +133,22 @@ class Tape:
     def call(self, call: Call) -> Result:
         """Make a call, unless the world has it and the journal knows what came of it."""
         self._num_calls += 1
-        durable = isinstance(self._session, DurableSession)
-        if self._next("call") is None:
+        is_known = self._next("call") is not None
+        if not is_known:
             self._note("call", call.to_json())
         noted = self._next("result")
-        if noted is not None and durable:
+        if noted is not None and self.is_lasting:
             return Result(value=noted["value"], error=noted["error"], fault=noted["fault"])
-        result = self._make(call)
+        result = self._make(call, in_doubt=is_known and noted is None)
         if noted is None:
             self._note("result", asdict(result))
         return result
 
-    def _make(self, call: Call) -> Result:
+    def _make(self, call: Call, *, in_doubt: bool) -> Result:
         if isinstance(self._session, DurableSession):
             return self._session.call_once(f"{self._key}:{self._num_calls}", call)
+        if in_doubt and isinstance(self._session, LastingSession):
+            return self._session.call_in_doubt(call)
         return self._session.call(call)
 
     def _next(self, kind: str) -> Entry | None:

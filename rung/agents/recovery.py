@@ -2,7 +2,7 @@
 
 Each text shows the failing value and the rule it breaks, and what to do instead. Nothing here asks
 a model, raises a temperature or rewrites what the model said. A tool's own failure is not the
-model's: the same call is made again by code.
+model's: the same call is made again by code, unless it is a write that may have been done.
 """
 
 from __future__ import annotations
@@ -58,6 +58,14 @@ def out_of_order(call: Call, result: Result, num_tries: int) -> str:
     return f"{call.tool} does not work now{tries}: {_stop(result.error)} Nothing was done."
 
 
+def broken_off(call: Call, result: Result) -> str:
+    """Return what to say when a tool broke off a write on a system that is not ours to reset."""
+    return (
+        f"{call.tool} broke off: {_stop(result.error)} It may have been done or not;"
+        " look it up before you go on."
+    )
+
+
 def nothing_found(call: Call) -> str:
     """Return what to say to a look-up without a result."""
     asked = ", ".join(f"{name} {value!r}" for name, value in call.arguments.items())
@@ -72,6 +80,11 @@ def repeated(call: Call, step: int, *, writes: bool) -> str:
         f"{call.tool} was already asked in step {step}, and nothing has changed since."
         " Use that result, or ask something else."
     )
+
+
+def doubted(call: Call, step: int) -> str:
+    """Return what to say to a write that may have been done in an earlier step."""
+    return f"{call.tool} may have been done in step {step}. Look it up first."
 
 
 def argument_problems(call: Call, schema: Any) -> list[Violation]:

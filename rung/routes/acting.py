@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.agents.episode import Episode
+from rung.agents.journal import Journal
 from rung.agents.run import run_agent
 from rung.core.records import Usage
 from rung.routes.route import Route
@@ -21,9 +22,12 @@ from rung.tasks.task import Example
 from rung.worlds.world import Call
 
 
-def act(route: Route, runtime: Runtime, example: Example) -> Answer:
+def act(
+    route: Route, runtime: Runtime, example: Example, *, journal: Journal | None = None
+) -> Answer:
     """Let the route's agent work on one example, shown similar train examples, solved.
 
+    With a journal a run that was killed goes on where it was.
     Raises ConfigError when the task is to stay on this machine and a model, the stronger one too,
     is elsewhere.
     """
@@ -35,6 +39,7 @@ def act(route: Route, runtime: Runtime, example: Example) -> Answer:
         example,
         runtime.task.instruction,
         shots=runtime.shots(example.input, route.agent.num_shots, route.train_hash),
+        journal=journal,
         stronger=runtime.engine(route.stronger) if route.stronger else None,
     )
     escalated = [step.escalated for step in episode.steps if step.escalated]

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rung.agents.journal import FileJournal, Journal
 from rung.core.clock import monotonic_ms
+from rung.core.config import home
 from rung.core.errors import ConfigError, EngineError
 from rung.core.hashing import content_hash
 from rung.core.records import Message, Usage
@@ -38,14 +40,16 @@ from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.stats.decisions import cheapest_answer
 from rung.tasks.task import Example, Task
-from rung.worlds.open import identify_world
+from rung.worlds.open import SIMULATED, identify_world
 
 SCRATCHPAD_TOKENS = 64
 
 
-def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
+def answer(
+    route: Route, runtime: Runtime, example: Example, *, journal: Journal | None = None
+) -> Answer:
     """Answer one input; one that does not fit the model, or asks what the model refuses, becomes an
-    answer of status `failed`.
+    answer of status `failed`. A journal is for an agent, which goes on where it was killed.
 
     Raises EngineError for outages and set-up mistakes, ConfigError when the task's form or
     instruction is no longer the one the route was measured with.
@@ -66,7 +70,7 @@ def answer(route: Route, runtime: Runtime, example: Example) -> Answer:
         if route.output == "ranker":
             return _by_ranker(route, runtime, example.input)
         if route.output == "agent":
-            return act(route, runtime, example)
+            return act(route, runtime, example, journal=journal)
         return _by_model(route, runtime, example.input)
     except EngineError as error:
         if not (error.of_input or error.refused):
@@ -81,15 +85,23 @@ def answered(
 ) -> tuple[Answer, bool]:
     """Return the stored answer, or answer now and store it; the flag says it was stored.
 
-    An outage raises EngineError and stores nothing, so that the next run asks again.
+    An outage raises EngineError and stores nothing, so that the next run asks again. An agent in a
+    world of the user's then goes on after its last step, and so it does after a kill.
     """
     key = answer_key(route, runtime.task, example, sample)
     stored = runtime.store.get_answer(key)
     if stored is not None:
         return Answer.from_json(stored), True
-    found = answer(route, runtime, example)
+    journal = _journal(key) if route.agent and runtime.task.world not in SIMULATED else None
+    found = answer(route, runtime, example, journal=journal)
     runtime.store.put_answer(key, found.to_json())
+    if journal is not None:
+        journal.remove()
     return found, False
+
+
+def _journal(key: str) -> FileJournal:
+    return FileJournal(home() / "journals" / f"{key}.jsonl")
 
 
 def _check_same_task(route: Route, runtime: Runtime) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FILE = "mcp.toml"
 SCORING = "required calls only: the state of an MCP server can be neither reset nor compared"
+_ENDED = "the run was ended during this call."
 _INVALID_PARAMS, _METHOD_NOT_FOUND, _CONNECTION_CLOSED = -32602, -32601, -32000
 _OUTAGE = re.compile(
     r"\b(?:time[d-]? ?out|unavailable|overloaded|rate limit(?:ed)?|too many requests|connection"
@@ -93,6 +94,13 @@ class McpWorld:
             place = ".".join(str(part) for part in wrong[0].path) or "its arguments"
             return Result(error=f"{call.tool}: {place}: {wrong[0].message}", fault="input")
         return self._ask(call)
+
+    def call_in_doubt(self, call: Call) -> Result:
+        """Answer for a call that a killed run may have made: a look-up is made again, a write is
+        not, since the server cannot be asked whether it was done."""
+        if any(tool.name == call.tool and tool.writes for tool in self.tools()):
+            return Result(error=_ENDED, fault="tool")
+        return self.call(call)
 
     def oracle(self, example: Example) -> Sequence[Call]:
         """Return the setup's look-ups and the target's calls."""

@@ -139,6 +139,14 @@ def test_a_server_that_dies_fails_the_call_and_is_started_again(world: McpWorld)
     assert world.call(look).value == ["A-1", "A-2"]
 
 
+def test_a_write_that_was_broken_off_is_not_made_again(world: McpWorld) -> None:
+    cancel, look = calls(("cancel", {"order": "A-1"}), ("find_orders", {"status": "open"}))
+    before = world.call(look).value
+    told = world.call_in_doubt(cancel)
+    assert told.fault == "tool" and "was ended" in told.error
+    assert world.call_in_doubt(look).value == before  # a look-up changes nothing
+
+
 @pytest.mark.slow
 def test_a_call_that_hangs_times_out_and_the_next_one_is_answered(
     world: McpWorld, tmp_path: Path
