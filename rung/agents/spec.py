@@ -39,6 +39,7 @@ class AgentSpec:
     recovery: bool = True
     """Scripted answers to failures, and retries of tools; off: the plain error."""
     memory: bool = False
+    """Tell what the same person stated in earlier conversations (`memory.py`)."""
     abstain: bool = True
     """Offer to hand the request to a person."""
     num_shots: int = 0

@@ -17,6 +17,7 @@ from rung.cli import (
     improve,
     init,
     keys,
+    memory,
     mode,
     models,
     pack,
@@ -67,6 +68,7 @@ VERBS = (
     pack.pack,
     serve.serve,
     mode.mode,
+    memory.memory,
 )
 for verb in VERBS:
     app.command()(verb)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rung.cli.out import AsJson, print_json, say
 from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
 from rung.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rung.flow import Input
 
 _MAX_INPUT_CHARS = 65_536
 
@@ -20,12 +23,16 @@ def ask(
     name: Annotated[str, typer.Argument(help="Task; may be left out with --bundle.")] = "",
     text: Annotated[str, typer.Argument(help="The input.")] = "",
     file: Annotated[
-        Path | None, typer.Option("--file", help="JSONL of strings or {'input': …} rows.")
+        Path | None,
+        typer.Option("--file", help="JSONL of strings or {'input': …, 'owner': …} rows."),
     ] = None,
     route: Annotated[str, typer.Option("--route", help="A measured route instead.")] = "",
     example: Annotated[
         int, typer.Option("--example", min=0, help="Ask the N-th train example instead.")
     ] = 0,
+    owner: Annotated[
+        str, typer.Option("--owner", help="Whose input it is, for an agent that remembers.")
+    ] = "",
     bundle: Bundled = None,
     trust: Trusted = None,
     run_code: RunCode = False,
@@ -52,12 +59,13 @@ def ask(
         say(f"asked: {text}")
     if file is not None:
         counts: dict[str, int] = {}
-        for found in flow.ask(name, _read(file), route=route):
+        for found in flow.ask(name, _read(file, owner), route=route):
             counts[found.status] = counts.get(found.status, 0) + 1
             print_json(found.to_json())
         say("rows: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "0"))
         return
-    found = next(iter(flow.ask(name, [_checked(text, "the input")], route=route, again=True)))
+    said = flow.Input(text=_checked(text, "the input"), owner=owner)
+    found = next(iter(flow.ask(name, [said], route=route, again=True)))
     if as_json:
         print_json(found.to_json())
     else:
@@ -92,7 +100,9 @@ def _print(found: Any) -> None:
     )
 
 
-def _read(path: Path) -> Iterator[str]:
+def _read(path: Path, owner: str) -> Iterator[Input]:
+    from rung.flow import Input
+
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -110,7 +120,10 @@ def _read(path: Path) -> Iterator[str]:
         text = row.get("input", row.get("text")) if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise ConfigError(f"{where}: no input", hint='write {"input": "…"}')
-        yield _checked(text, where)
+        whose = row.get("owner", owner) if isinstance(row, dict) else owner
+        if not isinstance(whose, str):
+            raise ConfigError(f"{where}: owner is {whose!r}, not text")
+        yield Input(text=_checked(text, where), owner=whose)
 
 
 def _checked(text: str, where: str) -> str:

@@ -5,7 +5,7 @@ package stands above every stage because a climb ends at the gate and the regist
 ladder itself must not import. It decides nothing: every decision belongs to the stage it calls.
 """
 
-from rung.flow.ask import ask, example_text
+from rung.flow.ask import Input, ask, example_text
 from rung.flow.climb import Options, climb, plan
 from rung.flow.decide import gate, promote
 from rung.flow.make import init
@@ -15,6 +15,7 @@ from rung.worlds.catalog import load
 
 __all__ = [
     "Asked",
+    "Input",
     "Options",
     "ask",
     "climb",

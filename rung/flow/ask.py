@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from rung.core.errors import ConfigError
 from rung.engines.open import price_of_model
@@ -10,18 +11,35 @@ from rung.flow.session import open_session
 from rung.registry import find_route, promoted
 from rung.routes.answer import answer, answered
 from rung.routes.asked import Asked, asked
+from rung.store.facts import MAX_OWNER_CHARS
 from rung.tasks.task import Example, Task
 from rung.worlds.catalog import load
 from rung.worlds.open import SIMULATED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """An input, and whose it is: an agent with memory knows what they said before."""
+
+    text: str
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for an owner whose name is too long."""
+        if len(self.owner) > MAX_OWNER_CHARS:
+            raise ConfigError(
+                f"an owner's name has {len(self.owner)} characters, at most {MAX_OWNER_CHARS} fit"
+            )
+
+
 def ask(
-    task: str | Task, texts: Iterable[str], *, route: str = "", again: bool = False
+    task: str | Task, inputs: Iterable[str | Input], *, route: str = "", again: bool = False
 ) -> Iterator[Asked]:
-    """Yield an answer per text, by the promoted route or by a measured one that is named.
+    """Yield an answer per input, by the promoted route or by a measured one that is named.
 
     Answers are stored as they come, so a batch that is started again repeats no call and no write.
-    With `again` a task that acts on a real system (world `mcp`) acts on every text once more.
+    With `again` a task that acts on a real system (world `mcp`) acts on every input once more, and
+    one with an owner is answered anew.
     Raises ConfigError when nothing is in service, or a simulated world has nothing to start from.
     """
     with open_session(task) as session:
@@ -36,9 +54,10 @@ def ask(
                 hint=f"rung climb {name} promotes one, or name a measured route with --route",
             )
         price = price_of_model(chosen.model)
-        for text in texts:
-            example = _example(session.task, text)
-            if again and session.task.world == "mcp":
+        for given in inputs:
+            said = given if isinstance(given, Input) else Input(text=given)
+            example = replace(_example(session.task, said.text), owner=said.owner)
+            if again and (session.task.world == "mcp" or example.owner):
                 found = answer(chosen, session.runtime, example)
             else:
                 found, _ = answered(chosen, session.runtime, example)
@@ -58,11 +77,12 @@ def example_text(task: str | Task, number: int) -> str:
 def _example(task: Task, text: str) -> Example:
     """Return an input as an example; a simulated world starts as for the example it belongs to."""
     known = () if task.world not in SIMULATED else (*task.train, *task.dev)
-    setup = next((example.setup for example in known if example.input == text), None)
-    if task.world in SIMULATED and setup is None:
+    same = next((example for example in known if example.input == text), None)
+    if task.world in SIMULATED and same is None:
         raise ConfigError(
             f"task {task.name!r} is played in a simulated world, which is known for its own"
             " examples only",
             hint=f"rung ask {task.name} --example 1 asks the first one",
         )
-    return Example(id="ask", input=text, target={}, group="ask", setup=setup or {})
+    asked = Example(id="ask", input=text, target={}, group="ask")
+    return asked if same is None else replace(asked, setup=same.setup, earlier=same.earlier)

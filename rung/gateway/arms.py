@@ -61,8 +61,9 @@ class Decided:
 class Arms:
     """Asks the arms of one input."""
 
-    def __init__(self, desk: Desk, *, frontier: str, task: str, text: str) -> None:
+    def __init__(self, desk: Desk, *, frontier: str, task: str, text: str, owner: str = "") -> None:
         self._desk = desk
+        self._owner = owner
         self._frontier = frontier
         self._task = task
         self._text = text
@@ -87,7 +88,9 @@ class Arms:
         """
         began = monotonic_ms()
         frontier = self._frontier if arm == "frontier" else ""
-        asked = await self._desk.answer(self._task, self._text, frontier=frontier, slots=slots)
+        asked = await self._desk.answer(
+            self._task, self._text, frontier=frontier, slots=slots, owner=self._owner
+        )
         return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began, model=frontier)
 
     def _other(self, arm: ArmName) -> ArmName | None:

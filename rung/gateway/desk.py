@@ -102,10 +102,17 @@ class Desk:
             raise _unusable(task, error) from None
 
     async def answer(
-        self, task: str, text: str, *, frontier: str = "", slots: Sequence[str] = ()
+        self,
+        task: str,
+        text: str,
+        *,
+        frontier: str = "",
+        slots: Sequence[str] = (),
+        owner: str = "",
     ) -> Asked:
         """Answer one input by the route in service, or by the frontier model that is named, of
-        which `slots` asks for some fields only.
+        which `slots` asks for some fields only. An agent with memory knows what `owner` said
+        before.
 
         Raises Refusal when there is no such route or the queue is full, Outage when it fails.
         """
@@ -113,7 +120,8 @@ class Desk:
         if route is None and not frontier:
             raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
         model = frontier or (route.model if route else "")
-        return await self._run(model, self._answer, task, route, frontier, text, tuple(slots))
+        said = (text, owner)
+        return await self._run(model, self._answer, task, route, frontier, said, tuple(slots))
 
     async def decisions(self, task: str, text: str, questions: Mapping[str, Question]) -> Decisions:
         """Answer questions about a text with the model of a task's route, or, without questions,
@@ -163,16 +171,22 @@ class Desk:
         _log.log(level, "task %s: %s is out of order: %s", task, model or "its route", error)
 
     def _answer(
-        self, task: str, route: Route | None, frontier: str, text: str, slots: tuple[str, ...]
+        self,
+        task: str,
+        route: Route | None,
+        frontier: str,
+        said: tuple[str, str],
+        slots: tuple[str, ...],
     ) -> Asked:
         from rung.engines.open import price_of_model
         from rung.routes.answer import answer
         from rung.routes.asked import asked
         from rung.tasks.task import Example
 
+        text, owner = said
+        example = Example(id="ask", input=text, target={}, group="ask", owner=owner)
         kit = self._kit(task)
         chosen = route or self._frontier(kit, frontier, slots)
-        example = Example(id="ask", input=text, target={}, group="ask")
         runtime = self._part(kit, slots)
         found = answer(chosen, runtime, example)
         price = price_of_model(chosen.model)

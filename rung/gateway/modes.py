@@ -120,9 +120,11 @@ def check_mode(name: str, detail: Mapping[str, Any]) -> Detail:
     return found
 
 
-async def decide(desk: Desk, mode: Mode, task: str, text: str, conversation: str) -> Decided:
+async def decide(
+    desk: Desk, mode: Mode, task: str, text: str, conversation: str, owner: str = ""
+) -> Decided:
     """Answer an input as the task's mode says. Raises Refusal when no arm can."""
-    arms = Arms(desk, frontier=mode.detail.frontier, task=task, text=text)
+    arms = Arms(desk, frontier=mode.detail.frontier, task=task, text=text, owner=owner)
     if mode.detail.slots:
         return await decide_by_slot(arms, await desk.runtime(task), mode.name, mode.detail.slots)
     if mode.name in ("teacher", "shadow"):

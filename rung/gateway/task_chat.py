@@ -71,6 +71,7 @@ class ChatBody(msgspec.Struct):
     top_logprobs: int | None = None
     stop: str | list[str] | None = None
     logit_bias: dict[str, float] | None = None
+    user: str | None = None
 
 
 _decoder = msgspec.json.Decoder(ChatBody)

@@ -29,6 +29,7 @@ from rung.gateway.systemone import read_body, text_of
 from rung.gateway.task_chat import complete, input_of, read_chat, stream
 from rung.gateway.wire import Asked as AskedOnWire
 from rung.store.calls import Call
+from rung.store.facts import MAX_OWNER_CHARS, owner_key
 
 PREFIX = "task/"
 MAX_INPUT_CHARS = 65_536
@@ -44,6 +45,7 @@ class Errand:
     task: str
     text: str
     conversation: str
+    owner: str
     wire: str
     request: bytes
     """As it is kept."""
@@ -75,6 +77,7 @@ class Tasks:
             task=self.known(asked.model.removeprefix(PREFIX)),
             text=text,
             conversation=_conversation(request, visitor, named_conversation(asked), text),
+            owner=_owner(request, visitor, chat.user or ""),
             wire="chat",
             request=body,
             began_ms=request.began_ms,
@@ -130,6 +133,7 @@ class Tasks:
             task=self.known(asked.model.removeprefix(PREFIX)),
             text=_checked(text_of(asked.state)),
             conversation=_conversation(request, visitor, "", text_of(asked.state)),
+            owner="",
             wire="systemone",
             request=body,
             began_ms=request.began_ms,
@@ -175,6 +179,7 @@ class Tasks:
             task=task,
             text=_checked(text),
             conversation=_conversation(request, visitor, asked.conversation, text),
+            owner=_owner(request, visitor, asked.owner),
             wire="task",
             request=msgspec.json.encode({"input": text}),
             began_ms=request.began_ms,
@@ -193,7 +198,12 @@ class Tasks:
         try:
             async with asyncio.timeout(limit_s):
                 return await decide(
-                    service.desk, mode, errand.task, errand.text, errand.conversation
+                    service.desk,
+                    mode,
+                    errand.task,
+                    errand.text,
+                    errand.conversation,
+                    errand.owner,
                 )
         except TimeoutError:
             refusal = Refusal(504, "task_timeout", f"no answer within {limit_s:g} s")
@@ -260,6 +270,7 @@ class TypedBody(msgspec.Struct, forbid_unknown_fields=True):
     input: str | None = None
     inputs: list[str] | None = None
     conversation: str = ""
+    owner: str = ""
 
 
 def _read_typed(body: bytes) -> TypedBody:
@@ -285,6 +296,18 @@ def _conversation(request: Request, visitor: Visitor, named: str, text: str) -> 
     """Return the conversation a client names, else a hash of the input."""
     found = request.header(b"x-rung-conversation") or named
     return found[:200] or short_hash([visitor.tenant, text])
+
+
+def _owner(request: Request, visitor: Visitor, named: str) -> str:
+    """Return whose request it is, apart from other tenants' people; empty where nobody says.
+
+    Raises Refusal for a name that is too long.
+    """
+    found = request.header(b"x-rung-owner") or named
+    if len(found) > MAX_OWNER_CHARS:
+        message = f"the owner has {len(found)} characters, at most {MAX_OWNER_CHARS} fit"
+        raise Refusal(400, "owner_too_long", message)
+    return owner_key(visitor.tenant, found)
 
 
 def _record(

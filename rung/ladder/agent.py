@@ -1,8 +1,9 @@
 """Rungs of tasks with a world: from a blank page that is read, step by step, to all mechanisms.
 
 Each rung adds one mechanism to the one before it, so that neighbouring arms tell what it does.
-`recovery` is how an agent works unless told otherwise; the rungs behind it add to that one: solved
-examples, or, where a reference can be asked, its help (`stronger.py`).
+`recovery` is how an agent works unless told otherwise, with `memory` where the task's examples say
+what a person said before; the rungs behind add to that one: solved examples, or, where a reference
+can be asked, its help (`stronger.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ _FORM = replace(_BLANK, loop="form")
 _CARDS = replace(_FORM, tools="cards")
 _GUARDS = replace(_CARDS, guards=True)
 _RECOVERY = replace(_GUARDS, recovery=True)
-_SHOTS = replace(_RECOVERY, num_shots=NUM_SHOTS)
 
 
 def blank_route(situation: Situation) -> Route:
@@ -55,11 +55,25 @@ def _native(situation: Situation) -> tuple[Route, ...]:
 def _shots(situation: Situation) -> tuple[Route, ...]:
     if not situation.task.train:
         return ()
-    return (_route(situation, "agent+shots", "examples", _SHOTS),)
+    whole = _whole(situation)
+    assert whole.agent is not None
+    shown = replace(whole.agent, num_shots=NUM_SHOTS)
+    return (_route(situation, f"{whole.name}+shots", "examples", shown),)
+
+
+def _remembering(situation: Situation) -> tuple[Route, ...]:
+    if not situation.task.spans_conversations:
+        return ()
+    return (_route(situation, "agent+memory", "memory", replace(_RECOVERY, memory=True)),)
 
 
 def _alone(situation: Situation) -> Route:
     return _route(situation, "agent", "recovery", _RECOVERY)
+
+
+def _whole(situation: Situation) -> Route:
+    """Return the agent with everything that it does without solved examples and help."""
+    return next(iter(_remembering(situation)), _alone(situation))
 
 
 AGENT_LADDER: tuple[Rung, ...] = (
@@ -95,6 +109,12 @@ AGENT_LADDER: tuple[Rung, ...] = (
         min_before_stop=30,
     ),
     Rung(
+        name="memory",
+        about="what the same person stated in earlier conversations, recalled",
+        propose=_remembering,
+        min_before_stop=30,
+    ),
+    Rung(
         name="examples",
         about="similar train examples, solved, before the request",
         propose=_shots,
@@ -102,14 +122,14 @@ AGENT_LADDER: tuple[Rung, ...] = (
     Rung(
         name=stronger.ESCALATION,
         about="single steps in doubt asked of the reference",
-        propose=lambda situation: stronger.escalated(situation, _alone(situation)),
-        needs=lambda situation: stronger.needs(situation, _alone(situation)),
+        propose=lambda situation: stronger.escalated(situation, _whole(situation)),
+        needs=lambda situation: stronger.needs(situation, _whole(situation)),
         min_before_stop=30,
     ),
     Rung(
         name=stronger.OUTLINE,
         about="steps that the reference proposes before the first turn",
-        propose=lambda situation: stronger.outlined(situation, _alone(situation)),
+        propose=lambda situation: stronger.outlined(situation, _whole(situation)),
         min_before_stop=30,
     ),
 )

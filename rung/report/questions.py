@@ -29,8 +29,8 @@ from rung.report.pairing import (
 from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
-    "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "thinking",
-    "examples", "escalation", "outline", "calibrated", "sft",
+    "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "memory",
+    "thinking", "examples", "escalation", "outline", "calibrated", "sft",
 )  # fmt: skip
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
@@ -114,6 +114,7 @@ def _mechanisms(arms: Sequence[Arm]) -> Iterator[Answered]:
         ("form", "cards", "Do tool cards do what JSON Schemas do?", "cards"),
         ("cards", "guards", "Did guards help?", "guards"),
         ("guards", "recovery", "Did scripted recovery help?", "recovery"),
+        ("recovery", "memory", "Did remembering earlier conversations help?", "memory"),
     ):
         for both in _pairs(arms, before, rung):
             yield _effect(question, both, up=f"{name} score higher", down=f"{name} score lower")
@@ -133,7 +134,8 @@ def _examples(arms: Sequence[Arm]) -> Iterator[Answered]:
 def _stronger(arms: Sequence[Arm]) -> Iterator[Answered]:
     """Compare an agent alone with one that asks the reference, money beside quality."""
     for rung, what in (("escalation", "for steps in doubt"), ("outline", "for an outline")):
-        for both in _pairs(arms, "recovery", rung):
+        alone = "memory" if _of_rung(arms, "memory") else "recovery"
+        for both in _pairs(arms, alone, rung):
             found, arm = both.difference(), both.candidate
             theirs = [_others_usd(row, arm.model) for row in arm.rows]
             yield Answered(

@@ -14,6 +14,7 @@ from rung.agents.episode import Episode
 from rung.agents.journal import Journal
 from rung.agents.run import run_agent
 from rung.core.records import Usage
+from rung.routes.remembering import hear
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.routes.spent import Spent
@@ -32,6 +33,7 @@ def act(
     is elsewhere.
     """
     assert route.agent is not None
+    memory = runtime.remembering.of(example) if route.agent.memory else None
     episode = run_agent(
         route.agent,
         runtime.engine(route.model, route.adapter),
@@ -40,8 +42,11 @@ def act(
         runtime.task.instruction,
         shots=runtime.shots(example.input, route.agent.num_shots, route.train_hash),
         journal=journal,
+        memory=memory,
         stronger=runtime.engine(route.stronger) if route.stronger else None,
     )
+    if memory is not None:
+        hear(memory, example)
     escalated = [step.escalated for step in episode.steps if step.escalated]
     return Answer(
         output=episode.output,

@@ -326,7 +326,8 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
     if helped := [part.stronger for part in parts if part.stronger]:
         ran = " ".join([ran, *map(library_of, helped)])
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
-    return content_hash([route.hash, ran, *asked])
+    before = [example.earlier, example.owner] if example.earlier or example.owner else []
+    return content_hash([route.hash, ran, *asked, *before])
 
 
 def head_slots(form: Form) -> tuple[Choice, ...]:

@@ -23,6 +23,7 @@ from rung.routes.escalation.signals import Signals
 from rung.routes.head import Head
 from rung.routes.prompt import build_messages
 from rung.routes.ranker import Ranker
+from rung.routes.remembering import Remembering
 from rung.routes.route import ROUTE_VERSION
 from rung.routes.similar import SimilarExamples
 from rung.routes.spent import Spent
@@ -96,6 +97,7 @@ class Runtime:
         self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
         self._similar: dict[str, SimilarExamples] = {}
         self._world: World | None = None
+        self.remembering = Remembering(store, task.name)
 
     def __enter__(self) -> Runtime:
         return self
@@ -109,6 +111,7 @@ class Runtime:
             engine.close()
         self._engines.clear()
         self._bound.clear()
+        self.remembering.close()
 
     def engine(self, model: str, adapter: str = "") -> Engine:
         """Return the engine of a model, opened on first use; its adapters share it.

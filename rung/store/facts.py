@@ -18,8 +18,14 @@ import sqlalchemy as sa
 from rung.store.connection import Connected
 from rung.store.tables import facts as table
 
+MAX_OWNER_CHARS = 200
 PERMANENT = ""
 """As a fact's `expires`: never."""
+
+
+def owner_key(tenant: str, owner: str) -> str:
+    """Return the name that a tenant's owner has in the store; none for nobody."""
+    return f"{tenant}\x1f{owner}" if owner and tenant else owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,11 @@ def load_task(path: Path) -> Task:
         splits, lock = _first_lock(path, rows) if lock is None else _check_lock(path, rows, lock)
         hashes, num_holdout = dict(lock.hashes), lock.counts["holdout"]
         generation = lock.generation
+    if not contract.world and any(one.earlier for split in SPLITS for one in splits[split]):
+        raise TaskError(
+            f"loading {path}: an example has `earlier`, which only agents remember",
+            hint="leave it out, or give the task a world",
+        )
     return Task(
         name=contract.name,
         title=contract.title,

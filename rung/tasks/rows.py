@@ -1,7 +1,8 @@
-"""`examples.jsonl`: one example a line, `{"id", "input", "target", "group", "split", "setup"}`.
+"""`examples.jsonl`: one example a line, `{"id", "input", "target", "group", "split", "setup",
+"earlier"}`.
 
-`group` defaults to the id, `split` may be missing, `setup` is for tasks with a world. Every row is
-checked against the task's schema when it is read; nothing is repaired here.
+`group` defaults to the id, `split` may be missing, `setup` and `earlier` are for tasks with a
+world. Every row is checked against the task's schema when it is read; nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rung.tasks.task import Example
 MAX_INPUT_BYTES = 64 * 1024
 MAX_ROWS = 5_000_000
 SPLITS: tuple[Split, ...] = get_args(Split)
-_KEYS = ("id", "input", "target", "group", "split", "setup")
+_KEYS = ("id", "input", "target", "group", "split", "setup", "earlier")
 
 Row = tuple[Example, Split | None]
 
@@ -78,6 +79,8 @@ def format_rows(rows: Iterable[Row]) -> Iterator[str]:
         }
         if example.setup:
             row["setup"] = example.setup
+        if example.earlier:
+            row["earlier"] = example.earlier
         yield json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -101,7 +104,20 @@ def _parse(value: Any, where: str) -> Row:
     setup = value.get("setup", {})
     if not isinstance(setup, dict):
         raise TaskError(f"{where}: setup must be a JSON object, not {quote(setup)}")
-    return Example(id=id_, input=text, target=target, group=group, setup=setup), split
+    earlier = _earlier(value.get("earlier", []), where)
+    found = Example(id=id_, input=text, target=target, group=group, setup=setup, earlier=earlier)
+    return found, split
+
+
+def _earlier(value: Any, where: str) -> tuple[tuple[str, ...], ...]:
+    conversations = value if isinstance(value, list) else [value]
+    for turns in conversations:
+        if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+            raise TaskError(
+                f"{where}: earlier must be a list of conversations, each a list of texts, not"
+                f" {quote(value)}"
+            )
+    return tuple(tuple(turns) for turns in conversations)
 
 
 def _text(value: dict[str, Any], key: str, where: str) -> str:

@@ -13,7 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json
@@ -60,9 +60,11 @@ def split_hash(examples: Iterable[Example]) -> str:
     """Return the SHA-256 of a split's content: canonical rows in the order of their ids."""
     digest = hashlib.sha256()
     for example in sorted(examples, key=lambda example: example.id):
-        row = [example.id, example.input, example.target, example.group]
+        row: list[Any] = [example.id, example.input, example.target, example.group]
         if example.setup:
             row.append(example.setup)
+        if example.earlier:
+            row.append(["earlier", example.earlier])
         digest.update(canonical_json(row).encode() + b"\n")
     return digest.hexdigest()
 

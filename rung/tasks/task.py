@@ -30,6 +30,10 @@ class Example:
     group: str
     setup: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What the task's world starts from and is judged by; no model ever sees it."""
+    earlier: tuple[tuple[str, ...], ...] = ()
+    """What the same person said before, a conversation each, oldest first."""
+    owner: str = ""
+    """Of a request in service: whose it is, where an agent remembers what they said before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +152,8 @@ class Task:
     """Of its splits; see `generation.py`."""
     split_hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """SHA-256 of each split's content, as locked when the splits were made."""
+
+    @property
+    def spans_conversations(self) -> bool:
+        """Whether its examples tell what the same person said before."""
+        return any(example.earlier for example in (*self.train, *self.dev))

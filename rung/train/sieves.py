@@ -254,8 +254,9 @@ def _asked(example: Example) -> str:
 
 
 def _state(example: Example) -> str:
-    """Return the state of the world that an example starts from."""
-    return canonical_json(dict(example.setup)) if example.setup else ""
+    """Return the state of the world that an example starts from, and what was said before."""
+    state = [dict(example.setup), example.earlier]
+    return canonical_json(state) if any(state) else ""
 
 
 def _short(value: Any) -> str:
