@@ -68,7 +68,7 @@ def _tied(examples: Sequence[Example], sealed: Sequence[Example], ties: Ties) ->
 
 def _said(example: Example) -> str:
     """Return the text without letter case and spacing; its numbers stay: they may be new."""
-    return " ".join(example.input.casefold().split())
+    return " ".join(example.said.casefold().split())
 
 
 def _ordered(tie: Tie) -> Tie:

@@ -79,7 +79,7 @@ def find_ties(examples: Sequence[Example], ties: Ties = "near") -> list[Tie]:
             found.append(Tie(first=origin, second=position, kind="group"))
     if ties == "group":
         return found
-    texts = [example.input for example in examples]
+    texts = [example.said for example in examples]
     return found + (near_duplicates(texts) if ties == "near" else same_texts(texts))
 
 

@@ -35,6 +35,11 @@ class Example:
     owner: str = ""
     """Of a request in service: whose it is, where an agent remembers what they said before."""
 
+    @property
+    def said(self) -> str:
+        """Everything the person said: earlier, and now."""
+        return "\n".join([*(turn for turns in self.earlier for turn in turns), self.input])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldScoring:

@@ -157,7 +157,7 @@ def _duplicate(
     A near-duplicate with another target stays: one word may well decide.
     """
     joined = Components(len(examples))
-    for tie in near_duplicates([example.input for example in examples]):
+    for tie in near_duplicates([example.said for example in examples]):
         joined.join(tie.first, tie.second)
     first: dict[tuple[int, str, str], str] = {}
     origins = [

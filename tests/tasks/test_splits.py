@@ -92,6 +92,19 @@ def test_ties_by_rule():
     assert components(examples, "group") == [[0, 1], [2], [3], [4]]
 
 
+def test_one_question_after_different_conversations_is_no_tie():
+    asked = Example(id="a", input="Please send my parcel home.", target={}, group="a")
+    before = "I moved house in spring and my new home is in {} by the river."
+    graz, turku = ((("Hello!", before.format(city)),) for city in ("Graz", "Turku, in Finland,"))
+    first, second = (
+        replace(asked, id=city, group=city, earlier=said)
+        for city, said in (("g", graz), ("t", turku))
+    )
+    assert len(find_ties([asked, replace(asked, id="b", group="b")], "exact")) == 1
+    assert find_ties([first, second], "exact") == []
+    assert len(find_ties([first, replace(first, id="x", group="x")], "exact")) == 1
+
+
 @pytest.mark.parametrize(
     "one, other, message",
     [
@@ -124,8 +137,10 @@ def test_split_hash_sees_every_part_of_an_example():
         replace(base, input="x"),
         replace(base, target={"label": "b"}),
         replace(base, group="x"),
+        replace(base, setup={"x": "y"}),
+        replace(base, earlier=(("x",),)),
     ]
-    assert len({split_hash([e]) for e in [base, *changed]}) == 5
+    assert len({split_hash([e]) for e in [base, *changed]}) == 7
     # known answer: printf '["1","hi",{"x":"é"},"g"]\n' | sha256sum
     assert split_hash([Example(id="1", input="hi", target={"x": "é"}, group="g")]) == (
         "acf3c7355997b9cf8e3bba4d00cded4826d83e6f63d58a91085234a51e1860d7"
