@@ -18,8 +18,11 @@ from rung.routes.escalation.economics import (
     shock,
     tokens_usd,
 )
+from rung.routes.escalation.operating import Trial
 from rung.routes.escalation.outcomes import Stage, cascade, person, summarise
 from rung.routes.escalation.tiers import tier_verdict
+from rung.routes.escalation.wording import worth_lines
+from rung.routes.escalation.worth import value_of
 
 
 def spending(**given):
@@ -139,7 +142,58 @@ def test_the_tier_is_the_cheapest_whose_quality_holds(weak, share, tier):
         "hybrid": cascade([small, strong], [on]),
         "specialist": cascade([small], []),
     }
-    summaries = {name: summarise(name, found, groups) for name, found in outcomes.items()}
-    verdict = tier_verdict(outcomes, summaries, groups, margin=0.03)
+    cpao = {
+        name: cost_per_outcome(spending(tokens_usd=found.cost_usd), found.accepted, groups)
+        for name, found in outcomes.items()
+    }
+    verdict = tier_verdict(outcomes, cpao, groups, margin=0.03)
     assert verdict.tier == tier
     assert any("margin of 0.03" in reason for reason in verdict.reasons)
+
+
+def trial(*stages, scores):
+    n = len(stages[0].cost_usd)
+    nothing = np.zeros(n, dtype=np.bool_)
+    groups = tuple(str(i) for i in range(n))
+    return Trial(stages=stages, scores=scores, forced=nothing, skipped=nothing, groups=groups)
+
+
+def worth_of_a_tie(n=400, **given):
+    """A machine at $0.001 ties with a hosted model at $0.10; the cascade escalates nothing."""
+    ties = trial(
+        stage("small", 0.001, np.ones(n)), stage("big", 0.1, np.ones(n)), scores=(np.zeros(n),)
+    )
+    return value_of(ties, [0.5], ["machine", "hosted"], volume_per_day=100, margin=0.03, **given)
+
+
+def test_what_is_fixed_decides_too():
+    """At 100 requests a day a machine of $20 a day costs $0.20 a request, twice the frontier."""
+    assert worth_of_a_tie().verdict.tier == "specialist"
+    held = worth_of_a_tie(hosting_usd_per_day=20.0, training_usd=50.0)
+    assert held.verdict.tier == "frontier"
+    assert any("specialist: $0.201 " in reason for reason in held.verdict.reasons)
+    assert held.shocks[2.0]["specialist"] == pytest.approx(0.201)
+    assert held.break_even_factor == pytest.approx(2.01)
+    assert held.break_even_requests == math.inf
+    assert "training is never paid back: nothing is saved" in list(worth_lines(held))
+    assert worth_of_a_tie(training_usd=99.0).break_even_requests == pytest.approx(1000)
+
+
+def test_a_tier_without_an_acceptable_outcome_has_no_price():
+    n = 50
+    lost = trial(
+        stage("small", 0.001, np.zeros(n)), stage("big", 0.1, np.ones(n)), scores=(np.zeros(n),)
+    )
+    found = value_of(lost, [-1.0], ["machine", "hosted"], volume_per_day=100, margin=0.03)
+    assert found.shocks[2.0]["specialist"] == math.inf
+    assert found.shocks[2.0]["hybrid"] == pytest.approx(0.201)
+
+
+def test_hosted_prices_break_even_only_where_the_last_stage_pays_more_of_them():
+    """Behind a hosted second stage stands a person: dearer tokens never make the person dearer."""
+    ours, people = spending(escalation_usd=[0.02], machine_usd=[0.01]), spending(person_usd=[3.0])
+    assert math.isnan(break_even_factor(ours, people))
+    always = break_even_factor(spending(machine_usd=[0.0]), spending(tokens_usd=[0.1]))
+    assert always == 0.0
+    told = "\n".join(worth_lines(worth_of_a_tie()))
+    assert "the frontier alone is cheaper below 0.01 times its price" in told

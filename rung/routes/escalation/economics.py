@@ -170,9 +170,9 @@ def shock(spent: Spending, *, hosted: float = 1.0, machine: float = 1.0) -> Spen
 
 
 def break_even_factor(ours: Spending, theirs: Spending) -> float:
-    """Return the multiple of hosted prices at which both cost the same; 0 where ours always wins.
+    """Return the multiple of hosted prices below which theirs is cheaper; 0 where ours always wins.
 
-    Below it the frontier alone is cheaper. NaN where a change of hosted prices moves neither.
+    NaN where there is none: theirs pays no more for hosted calls than ours.
     """
 
     def hosted(spent: Spending) -> float:
@@ -182,7 +182,7 @@ def break_even_factor(ours: Spending, theirs: Spending) -> float:
         return float(spent.total_usd.mean()) - hosted(spent)
 
     gap = hosted(theirs) - hosted(ours)
-    if gap == 0.0:
+    if gap <= 0.0:
         return math.nan
     return max(0.0, (rest(ours) - rest(theirs)) / gap)
 

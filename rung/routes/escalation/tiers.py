@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rung.routes.escalation.outcomes import Outcomes, Summary
+from rung.routes.escalation.economics import Cpao
+from rung.routes.escalation.outcomes import Outcomes
 from rung.stats.paired import paired_difference
 
 Tier = Literal["frontier", "hybrid", "specialist"]
@@ -31,7 +32,7 @@ class TierVerdict:
 
 def tier_verdict(
     outcomes: Mapping[Tier, Outcomes],
-    summaries: Mapping[Tier, Summary],
+    cpao: Mapping[Tier, Cpao],
     groups: list[str],
     *,
     margin: float,
@@ -56,15 +57,15 @@ def tier_verdict(
         )
         if holds:
             fit.append(tier)
-    best = min(reversed(fit), key=lambda tier: summaries[tier].cpao_usd)
+    best = min(reversed(fit), key=lambda tier: cpao[tier].usd)
     for tier in TIERS:
-        found = summaries[tier]
+        found = cpao[tier]
         reasons.append(
-            f"{tier}: ${found.cpao_usd:.4g} [{found.cpao_ci[0]:.4g}, {found.cpao_ci[1]:.4g}] per"
+            f"{tier}: ${found.usd:.4g} [{found.ci[0]:.4g}, {found.ci[1]:.4g}] per"
             " acceptable outcome"
         )
     if best == "hybrid":
-        share = summaries["hybrid"].share_escalated
+        share = outcomes["hybrid"].share_escalated
         low, high = HYBRID_SHARE
         usual = "inside" if low <= share <= high else "outside"
         reasons.append(f"{share:.0%} escalated, {usual} the usual {low:.0%} to {high:.0%}")

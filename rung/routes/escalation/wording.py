@@ -41,9 +41,13 @@ def worth_lines(worth: Worth) -> Iterator[str]:
     for factor, costs in worth.shocks.items():
         shown = ", ".join(f"{tier} ${costs[tier]:.4g}" for tier in TIERS)
         yield f"hosted prices x{factor:g}: {shown} per acceptable outcome"
-    if not math.isnan(worth.break_even_factor):
+    if worth.break_even_factor == 0.0:
+        yield "the frontier alone is cheaper at no price of its own"
+    elif not math.isnan(worth.break_even_factor):
         yield f"the frontier alone is cheaper below {worth.break_even_factor:.3g} times its price"
-    if worth.break_even_requests > 0.0:
+    if math.isinf(worth.break_even_requests):
+        yield "training is never paid back: nothing is saved"
+    elif worth.break_even_requests > 0.0:
         yield f"training has paid off after {worth.break_even_requests:,.0f} requests"
     yield (
         f"first stage: {worth.label_accuracy:.1%} strictly right, {worth.workflow_accuracy:.1%}"

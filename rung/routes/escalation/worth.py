@@ -5,8 +5,9 @@ Figures are of the dev rows the cascade was fitted on, at today's prices and the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +25,9 @@ from rung.routes.escalation.economics import (
     shock,
 )
 from rung.routes.escalation.operating import Trial
-from rung.routes.escalation.outcomes import Outcomes, cascade, summarise
+from rung.routes.escalation.outcomes import Outcomes, cascade
 from rung.routes.escalation.tiers import Tier, TierVerdict, tier_verdict
+from rung.stats.clusters import Floats
 
 Kind = Literal["machine", "hosted", "person"]
 SHOCKS = (0.1, 0.5, 2.0, 10.0)
@@ -43,9 +45,10 @@ class Worth:
     shocks: Mapping[float, Mapping[Tier, float]]
     """CPAO at multiples of hosted prices."""
     break_even_factor: float
-    """Multiple of hosted prices below which the last stage alone is cheaper than the cascade."""
+    """Multiple of hosted prices below which the last stage alone is cheaper than the cascade; NaN
+    where it pays no more for hosted calls."""
     break_even_requests: float
-    """Requests after which training has paid off."""
+    """Requests after which training has paid off, hosting taken off what they save."""
     label_accuracy: float
     workflow_accuracy: float
     benign_share: float
@@ -95,7 +98,8 @@ def value_of(
         tier: cost_per_outcome(spent[tier], good[tier], groups, fixed=fixed[tier]) for tier in spent
     }
     means = {tier: float(one.total_usd.mean()) for tier, one in spent.items()}
-    summaries = {tier: summarise(tier, found, groups) for tier, found in outcomes.items()}
+    machine_usd = spent["hybrid"].machine_usd + ours.usd_per_request
+    held = replace(spent["hybrid"], machine_usd=machine_usd)
     first, hybrid = trial.stages[0], outcomes["hybrid"]
     label, workflow = float(first.right.mean()), float(first.accepted.mean())
     return Worth(
@@ -104,14 +108,15 @@ def value_of(
         volumes={tier: at_volume(mean, volume_per_day) for tier, mean in means.items()},
         shocks={
             factor: {
-                tier: float(shock(one, hosted=factor).total_usd.sum() / max(good[tier].sum(), 1e-9))
+                tier: _per_outcome(shock(one, hosted=factor), fixed[tier], good[tier])
                 for tier, one in spent.items()
             }
             for factor in SHOCKS
         },
-        break_even_factor=break_even_factor(spent["hybrid"], spent["frontier"]),
+        break_even_factor=break_even_factor(held, spent["frontier"]),
         break_even_requests=break_even_requests(
-            fixed_usd=training_usd, saving_usd=means["frontier"] - means["hybrid"]
+            fixed_usd=training_usd,
+            saving_usd=means["frontier"] - means["hybrid"] - hosting_usd_per_day / volume_per_day,
         ),
         label_accuracy=label,
         workflow_accuracy=workflow,
@@ -119,8 +124,13 @@ def value_of(
         share_escalated=hybrid.share_escalated,
         latency_p50_ms=float(np.percentile(hybrid.latency_ms, 50)),
         latency_p95_ms=float(np.percentile(hybrid.latency_ms, 95)),
-        verdict=tier_verdict(outcomes, summaries, groups, margin=margin),
+        verdict=tier_verdict(outcomes, cpao, groups, margin=margin),
     )
+
+
+def _per_outcome(spent: Spending, fixed: Fixed, accepted: Floats) -> float:
+    good = float(accepted.sum())
+    return float((spent.total_usd + fixed.usd_per_request).sum()) / good if good else math.inf
 
 
 def _spending(
