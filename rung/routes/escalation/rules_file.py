@@ -20,7 +20,7 @@ from rung.routes.escalation.signals import describe_signal, signal_names
 from rung.routes.escalation.text_signals import WordSignal
 
 FILE = "rules.toml"
-_CONDITION = re.compile(r"\s*(?P<signal>[\w.]+)\s*(?P<sign>>=|<=)\s*(?P<value>-?[\d.eE+-]+)\s*")
+_CONDITION = re.compile(r"\s*(?P<signal>.*\S)\s*(?P<sign>>=|<=)\s*(?P<value>-?[\d.eE+-]+)\s*")
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
