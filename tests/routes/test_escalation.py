@@ -1,6 +1,8 @@
 """Rules planted in rows are found, spurious ones rejected; thresholds and cascades recover what is
 known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from rung.core.errors import ConfigError
 from rung.routes.escalation.candidates import Log
 from rung.routes.escalation.certify import bound_loss
 from rung.routes.escalation.doubt import MIN_FOR_ISOTONIC, Doubt, fit_doubt
+from rung.routes.escalation.fit import Logs, fit_policy
 from rung.routes.escalation.mine import judge, mine
 from rung.routes.escalation.operating import (
     Trial,
@@ -19,7 +22,7 @@ from rung.routes.escalation.operating import (
     sweep,
 )
 from rung.routes.escalation.outcomes import Stage
-from rung.routes.escalation.policy import NEVER
+from rung.routes.escalation.policy import NEVER, Person
 from rung.routes.escalation.rules import Condition, Rule, Rules, in_words
 from rung.routes.escalation.rules_file import read_rules, write_rules
 from rung.routes.escalation.text_signals import WordSignal
@@ -111,6 +114,67 @@ def test_rules_survive_their_file_and_an_edit(tmp_path):
         with pytest.raises(ConfigError, match=wrong):
             read_rules(path)
     assert read_rules(tmp_path / "none.toml") == Rules()
+
+
+@pytest.mark.parametrize("signal", ["p_order-id", "p_lines[0].kind", "margin_urgent?", "p_a b"])
+def test_a_rule_on_any_field_survives_its_file(tmp_path, signal):
+    """Fields may have hyphens and spaces, lines numbers; whether a key is written ends in `?`."""
+    rule = Rule(id="a", when=(Condition(signal=signal, sign="<=", value=0.4),))
+    written = write_rules(tmp_path / "rules.toml", Rules(rules=(rule,)))
+    assert read_rules(tmp_path / "rules.toml") == written
+
+
+def logs_of(right, *, loss=0.01, price=3.0, failed=(), groups=None, stages=1):
+    """Rows of equal machines that are right where `right` says, and of one that always is."""
+    num = len(right)
+    good = np.asarray(right, float)
+
+    def stage(cost, good):
+        return Stage(
+            name="s",
+            cost_usd=np.full(num, cost),
+            loss_usd=(1 - good) * loss,
+            accepted=good,
+            right=good,
+            latency_ms=np.zeros(num),
+        )
+
+    rows = [{"failed": float(i in failed), "num_words": float(i % 7)} for i in range(num)]
+    return Logs(
+        before=[{"num_words": row["num_words"]} for row in rows],
+        after=[rows] * stages,
+        stages=[*[stage(0.001, good)] * stages, stage(price, np.ones(num))],
+        groups=groups or [str(i) for i in range(num)],
+    )
+
+
+@pytest.mark.parametrize("use_doubt", [True, False])
+def test_a_failed_answer_is_handed_on_as_in_service_whatever_that_costs(use_doubt):
+    """Nobody pays $3 to spare an error of one cent, but where there is no answer somebody must."""
+    failed = range(20)
+    logs = logs_of(np.arange(100) >= 20, failed=failed, stages=2)
+    fitted = fit_policy(logs, rules=Rules(), use_doubt=use_doubt)
+    found = fitted.trial.at(fitted.chosen.thresholds)
+    assert found.stage.tolist() == [2] * 20 + [0] * 80
+    assert found.cost_usd[:20] == pytest.approx(3.002)
+    if use_doubt:
+        assert fitted.summaries[0].cost_usd == pytest.approx(0.2 * 3.002 + 0.8 * 0.001)
+        logs = logs_of(np.arange(100) >= 20, failed=failed)
+        assert "0 of 80 wrong" in fit_policy(logs, rules=Rules(), max_risk=0.1).notes[0]
+
+
+def test_an_error_that_dev_never_saw_costs_what_it_was_priced_at():
+    """All of 60 are right: one in 62 may still be wrong, which at $500 is worth a person's $3."""
+    logs = replace(logs_of(np.ones(60)), person=Person(minutes=5, p_error=0.0))
+    assert fit_policy(logs, rules=Rules(), dearest_usd=500.0).chosen.share_escalated == 1.0
+    assert fit_policy(logs, rules=Rules(), dearest_usd=5.0).chosen.share_escalated == 0.0
+
+
+def test_rows_of_one_group_are_fitted_and_nothing_is_claimed_of_them():
+    logs = logs_of(np.arange(60) % 3 > 0, groups=["one"] * 60)
+    fitted = fit_policy(logs, rules=Rules())
+    assert [s.name for s in fitted.summaries][0] == "never escalate"
+    assert any("one group" in note for note in fitted.notes)
 
 
 def test_doubt_is_calibrated_out_of_fold_and_survives_json():
@@ -236,6 +300,9 @@ def test_a_bound_counts_a_group_once_and_leaves_out_what_a_rule_hands_on():
     for trial in (pairs, one_score(saving, loss, forced=forced)):
         _, told = bound_loss(trial, point_at(trial, (NEVER,)), max_loss_usd=0.01, dearest_usd=1.0)
         assert "on 50 groups" in told or "on 40 groups" in told
+    all_forced = one_score(saving, loss, forced=np.ones(100, dtype=bool))
+    _, told = bound_loss(all_forced, point_at(all_forced, (NEVER,)), max_loss_usd=1, dearest_usd=1)
+    assert "on 0 groups: everything escalates" in told
 
 
 @pytest.mark.slow

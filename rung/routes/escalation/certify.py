@@ -1,7 +1,8 @@
 """A first threshold that promises something: an error rate, or what errors cost a request.
 
 The rate is certified (with 90 % probability over the rows), the cost bounded on average over rows
-(`stats/risk.py`). Both take one request a group, of those that no rule hands on. Where there are
+(`stats/risk.py`). Both take one request a group, of those that may stay: no rule hands them on, and
+there is an answer. Where there are
 too few rows everything escalates: what is not promised never stands in for what is.
 """
 
@@ -43,9 +44,11 @@ def bound_loss(
     """
     rows = _independent(trial)
     loss_usd = trial.stages[0].loss_usd[rows]
-    found = conformal_risk_threshold(
-        -trial.scores[0][rows], loss_usd, max_risk=max_loss_usd, max_loss=dearest_usd
-    )
+    found = None
+    if rows:
+        found = conformal_risk_threshold(
+            -trial.scores[0][rows], loss_usd, max_risk=max_loss_usd, max_loss=dearest_usd
+        )
     if found is None:
         told = f"no threshold keeps errors at ${max_loss_usd:.3g} a request on {len(rows)} groups"
         return _with(trial, chosen, None), f"{told}: {_ALL}"
@@ -62,10 +65,10 @@ _ALL = "everything escalates until there are more"
 
 
 def _independent(trial: Trial) -> list[int]:
-    """Return the first request of each group that no rule hands on."""
+    """Return the first request of each group that has an answer and that no rule hands on."""
     first: dict[str, int] = {}
     for i, group in enumerate(trial.groups):
-        if not trial.forced[i]:
+        if not trial.forced[i] and np.isfinite(trial.scores[0][i]):
             first.setdefault(group, i)
     return list(first.values())
 

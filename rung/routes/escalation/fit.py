@@ -67,7 +67,8 @@ class Fit:
     chosen: Point
     front: tuple[Point, ...]
     summaries: tuple[Summary, ...]
-    """Cross-fitted cascades first, then what knows nothing, then oracles."""
+    """Cross-fitted cascades first (none of rows of one group), then what knows nothing, then
+    oracles."""
     qualities: tuple[Quality, ...]
     notes: tuple[str, ...]
 
@@ -87,12 +88,12 @@ def fit_policy(
 
     `max_risk` > 0 certifies the error rate of what stays local, else `max_loss_usd` > 0 bounds what
     its errors cost a request, none of which costs more than `dearest_usd`; see `certify.py`.
-    Without `use_doubt` only rules escalate.
+    Without `use_doubt` only rules and failed answers escalate.
     """
-    handovers, scores = _handovers(logs, seed)
+    handovers, scores = _handovers(logs, dearest_usd, seed)
     forced, skipped = _by_rule(rules, logs)
     if not use_doubt:
-        scores = [np.zeros(len(logs.groups)) for _ in scores]
+        scores = [np.where(np.isinf(score), score, 0.0) for score in scores]
     trial = Trial(
         stages=tuple(logs.stages),
         scores=tuple(scores),
@@ -111,6 +112,8 @@ def fit_policy(
     elif max_loss_usd > 0.0 and use_doubt:
         chosen, note = bound_loss(trial, chosen, max_loss_usd=max_loss_usd, dearest_usd=dearest_usd)
         notes = [note]
+    if len(set(logs.groups)) == 1:
+        notes.append("the rows are all of one group, which says nothing about other groups")
     if any(rule.evidence is not None for rule in rules.rules):
         notes.append(
             "rules that were mined on these rows look better here than they will elsewhere"
@@ -140,8 +143,11 @@ _UNCERTIFIED = (
 )
 
 
-def _handovers(logs: Logs, seed: int) -> tuple[list[Handover], list[Floats]]:
-    """Return each handover, its threshold open, and each request's score out of fold."""
+def _handovers(logs: Logs, dearest_usd: float, seed: int) -> tuple[list[Handover], list[Floats]]:
+    """Return each handover, its threshold open, and each request's score out of fold.
+
+    Where no answer was wrong, an error costs `dearest_usd`.
+    """
     handovers, scores = [], []
     for i, rows in enumerate(logs.after):
         here, there = logs.stages[i], logs.stages[i + 1]
@@ -156,11 +162,13 @@ def _handovers(logs: Logs, seed: int) -> tuple[list[Handover], list[Floats]]:
             fitted = fit_doubt(rows, 1.0 - there.accepted, logs.groups, seed=seed)
             theirs, p_next = fitted.doubt, fitted.p_error
         lost = here.loss_usd[wrong > 0.0]
-        error_usd = float(lost.mean()) if len(lost) and lost.sum() > 0.0 else 1.0
+        unseen_usd = 1.0 if len(lost) else dearest_usd
+        error_usd = float(lost.mean()) if lost.sum() > 0.0 else unseen_usd
         handover = Handover(doubt=ours.doubt, next_doubt=theirs, error_usd=error_usd)
         loss = np.array([row.get("loss_if_wrong_usd", error_usd) for row in rows])
         handovers.append(handover)
-        scores.append((ours.p_error - p_next) * loss)
+        failed = np.array([row.get("failed", 0.0) > 0.0 for row in rows])
+        scores.append(np.where(failed, np.inf, (ours.p_error - p_next) * loss))
     return handovers, scores
 
 
@@ -185,8 +193,9 @@ def _summaries(trial: Trial, logs: Logs, use_doubt: bool, seed: int) -> tuple[Su
             seed=seed,
         )
 
-    found = [run("rules alone", trial, None)] if trial.forced.any() else []
-    if use_doubt:
+    several = len(set(trial.groups)) > 1
+    found = [run("rules alone", trial, None)] if several and trial.forced.any() else []
+    if several and use_doubt:
         alone = [run("doubt alone", plain, "expected")] if trial.forced.any() else []
         whole = [run(f"cascade, {name}", trial, goal) for goal, name in _GOALS.items()]
         found = [*whole, *alone, *found]

@@ -50,7 +50,8 @@ class Trial:
 
     stages: tuple[Stage, ...]
     scores: tuple[Floats, ...]
-    """One array (requests,) for each stage but the last."""
+    """One array (requests,) for each stage but the last; infinite where there is no answer, since
+    such a request is handed on whatever the threshold."""
     forced: Mask
     """Requests that a rule hands on from the first stage, whatever the score."""
     skipped: Mask
@@ -94,7 +95,9 @@ def sweep(trial: Trial) -> list[Point]:
 
 def _cuts(score: Floats, most: int | None) -> list[float]:
     """Return thresholds from `always` (below every score) to `never` (the highest)."""
-    values = np.unique(score)
+    values = np.unique(score[np.isfinite(score)])
+    if not len(values):
+        return [0.0]
     if most is not None and len(values) > most:
         values = np.unique(np.quantile(values, np.linspace(0, 1, most), method="nearest"))
     return [float(values[0]) - 1.0, *map(float, values)]
