@@ -18,7 +18,8 @@ def describe_slot(node: Node, name: str) -> str:
         names = [v if isinstance(v, str) else json.dumps(v) for v in node.options]
         shape = "one of " + ", ".join(names)
     elif isinstance(node, Value):
-        shape = f"{node.hint}, copied from the input" if node.extractive else node.hint
+        copies = any(isinstance(one, Value) and one.extractive for one in (node, node.item))
+        shape = f"{node.hint}, copied from the input" if copies else node.hint
     else:
         shape = "an object of " + ", ".join(slot.path for slot in slots_of(node))
     about = getattr(node, "description", "")

@@ -66,7 +66,8 @@ def fill(
         except EngineError as error:
             if not error.refused:
                 raise
-    return fill_whole(form, engine, replace(request, prefix=""), how.known, lead, how.retries)
+    whole = replace(request, prefix="")
+    return fill_whole(form, engine, whole, how.known, lead, how.retries, source)
 
 
 def fill_many(

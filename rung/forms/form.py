@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rung.core.records import Effort, Status, Usage
+from rung.forms.literals import CHARACTER
 
 ValueKind = Literal["text", "number", "date", "list", "json"]
 Style = Literal["json", "indented", "lines"]
@@ -77,6 +78,11 @@ class Value:
     def nullable(self) -> bool:
         """Whether null is allowed besides the literal."""
         return self.regex.startswith(NULL_OR)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is text that only its length limits."""
+        return self.regex.removeprefix(NULL_OR).startswith(f'"{CHARACTER}{{')
 
     @property
     def opening(self) -> str:

@@ -1,8 +1,9 @@
 """Read JSON as small models write it: wrapped in prose, half quoted, cut off.
 
 `find_objects` reads strictly where it can, else leniently: single quotes, bare words, trailing
-commas, Python's literals, raw line ends, a missing end (what was cut is left out). `find_lines`
-reads `key: value` lists. Time and depth are bounded; nothing here knows a form.
+commas, comments, Python's literals, raw line ends, a missing end (what was cut is left out).
+`find_arrays` does so for lists, `find_lines` reads `key: value` lists. Time and depth are bounded;
+nothing here knows a form.
 """
 
 from __future__ import annotations
@@ -28,14 +29,25 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "`": "`"}
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r"[^\s,:=\"'{}\[\]][^,:=\"'{}\[\]\n]*")
-_WORD = re.compile(r"[^,{}\[\]\n]*")
+_WORD = re.compile(r"(?:(?!\s(?://|/\*|#\s))[^,{}\[\]\n])*")
+_COMMENT = re.compile(r"//[^\n]*|/\*.{0,200}?\*/|#[^\n]*", re.DOTALL)
+_COMMENT_STARTS = ("//", "/*", "# ")
 _MARK = re.compile(r"[:=]")
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def find_objects(text: str) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of a text in order; what stands inside one is not yielded again."""
-    at, lenient = text.find("{"), 0
+    yield from _find(text, "{")
+
+
+def find_arrays(text: str) -> Iterator[list[Any]]:
+    """Yield the JSON arrays of a text in order; what stands inside one is not yielded again."""
+    yield from _find(text, "[")
+
+
+def _find(text: str, bracket: str) -> Iterator[Any]:
+    at, lenient = text.find(bracket), 0
     for _ in range(_MAX_STRICT):
         if at < 0:
             return
@@ -45,7 +57,7 @@ def find_objects(text: str) -> Iterator[dict[str, Any]]:
             value, end = _leniently(text, at)
         if value:
             yield value
-        at = text.find("{", end)
+        at = text.find(bracket, end)
 
 
 def read_object(text: str) -> dict[str, Any] | None:
@@ -92,7 +104,7 @@ def read_literal(text: str) -> Any:
     return value
 
 
-def _strictly(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
+def _strictly(text: str, at: int) -> tuple[Any, int]:
     try:
         value, end = _DECODER.raw_decode(text, at)
         json.dumps(value, ensure_ascii=False).encode()
@@ -101,10 +113,11 @@ def _strictly(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     return (value, end) if json_depth(value) <= MAX_DEPTH else (None, at + 1)
 
 
-def _leniently(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
+def _leniently(text: str, at: int) -> tuple[Any, int]:
     reader = _Reader(text, at)
     try:
-        return reader.object(0), reader.at
+        value = reader.object(0) if text[at] == "{" else reader.array(0)
+        return (None, at + 1) if value is _MISSING else (value, reader.at)
     except _TooDeep:
         return None, at + 1
 
@@ -137,7 +150,7 @@ class _Reader:
         self.at += char == "}"
         return found
 
-    def _array(self, depth: int) -> Any:
+    def array(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise _TooDeep
         self.at += 1
@@ -155,7 +168,7 @@ class _Reader:
         if char == "{":
             return self.object(depth + 1)
         if char == "[":
-            return self._array(depth + 1)
+            return self.array(depth + 1)
         return self._string(_QUOTES[char]) if char in _QUOTES else self._bare()
 
     def _bare(self) -> Any:
@@ -189,7 +202,9 @@ class _Reader:
         after = _SPACE.match(self._text, self.at)
         assert after is not None
         following = self._text[after.end() : after.end() + 1]
-        return "\n" in after[0] or not following or following in ",:=}]"
+        if "\n" in after[0] or not following or following in ",:=}]":
+            return True
+        return self._text.startswith(_COMMENT_STARTS, after.end())
 
     def _escape(self) -> str:
         char = self._text[self.at : self.at + 1]
@@ -201,11 +216,16 @@ class _Reader:
         return _ESCAPES.get(char, char)
 
     def _next(self, skip: str = "") -> str:
-        """Move over white space and `skip`; return the character there, empty at the end."""
-        while self.at < len(self._text) and (
-            self._text[self.at].isspace() or self._text[self.at] in skip
-        ):
-            self.at += 1
+        """Move over white space, `skip` and, where that is given, comments; return the character
+        there, empty at the end."""
+        while self.at < len(self._text):
+            comment = _COMMENT.match(self._text, self.at) if skip else None
+            if comment is not None:
+                self.at = comment.end()
+            elif self._text[self.at].isspace() or self._text[self.at] in skip:
+                self.at += 1
+            else:
+                break
         return self._text[self.at : self.at + 1]
 
     def _match(self, pattern: re.Pattern[str]) -> str:

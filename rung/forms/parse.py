@@ -15,7 +15,7 @@ from typing import Any
 
 from rung.forms.express import inexpressible
 from rung.forms.form import Choice, Const, Form, Node, Object, Repeat, Union, Value
-from rung.forms.lenient import find_lines, find_objects, read_literal, read_object
+from rung.forms.lenient import find_arrays, find_lines, find_objects, read_literal, read_object
 from rung.forms.validity import violation
 
 MAX_TEXT_CHARS = 64_000
@@ -23,46 +23,67 @@ _THOUGHT_END = "</think>"
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _BRACKETED = re.compile(r"\[(?P<inside>[^\[\]]*)\]")
 _QUANTITY = re.compile(
-    r"[$€£¥]?\s*(?P<number>-?(?:[1-9]\d{0,2}(?:,\d{3})+|0|[1-9]\d*)(?:\.\d+)?)\s*[^\W\d_]{0,12}\.?"
+    r"[$€£¥]?\s*(?P<number>-?(?:[1-9]\d{0,2}(?:,\d{3})+|0|[1-9]\d*)(?:\.\d+)?)"
+    r"\s*(?P<unit>[^\W\d_]{0,12})\.?"
 )
+_FACTORS = frozenset({
+    "k", "m", "mm", "mn", "mio", "mil", "b", "bn", "mrd", "dozen", "hundred", "thousand", "million",
+    "millions", "billion", "billions", "trillion", "lakh", "crore", "percent", "pct",
+})  # fmt: skip
+"""Units that may stand for a multiple of the number."""
+_FENCED = re.compile(r"```[^\n`]*\n(?P<inside>.*?)\n?```", re.DOTALL)
 
 
-def parse_answer(text: str, form: Form) -> Any:
+def parse_answer(text: str, form: Form, *, cut: bool = False) -> Any:
     """Return the best reading of `text` as the form's object, or None when nothing was found.
 
     Of several readings the first valid one is taken, else the first of those with most fields.
+    The last line of a text that was `cut` is not read as one: a number in it may go on.
     The result is JSON but not necessarily valid: ask `violation`.
     """
     text = text[:MAX_TEXT_CHARS]
     if not isinstance(form.root, Object):
-        return _read_any(text, form)
+        return _read_any(text.rpartition(_THOUGHT_END)[2].strip(), form, cut)
     whole = read_object(text)
     if whole == {} and not violation(whole, form):
         return whole
     if whole is not None:
         return _best(_readings(form.root, whole), form)
     thought, mark, answer = text.rpartition(_THOUGHT_END)
-    return _best(_search(answer, form), form) or (
-        _best(_search(thought, form), form) if mark else None
+    return _best(_search(answer, form, cut), form) or (
+        _best(_search(thought, form, False), form) if mark else None
     )
 
 
-def _read_any(text: str, form: Form) -> Any:
-    """Return the value of a form that is no object: the text as JSON, or its first line's words."""
-    for candidate in (text.strip(), json.dumps(text.strip())):
-        with suppress(ValueError):
-            value = _fit_value(form.root, read_literal(candidate))
-            if not violation(value, form):
-                return value
+def _read_any(text: str, form: Form, cut: bool) -> Any:
+    """Return the value of a form that is no object: JSON in the text, or the text's words."""
+    fenced = _FENCED.fullmatch(text)
+    is_text = isinstance(form.root, Value) and form.root.kind == "text"
+    for found in _values_in(fenced["inside"] if fenced else text, whole=is_text or not cut):
+        value = _fit_value(form.root, found)
+        if not violation(value, form):
+            return value
     return next(find_objects(text), None)
 
 
-def _search(text: str, form: Form) -> Iterator[dict[str, Any]]:
+def _values_in(text: str, *, whole: bool) -> Iterator[Any]:
+    """Yield what a text may hold; the `whole` of it is a value too, as JSON or as words."""
+    if whole:
+        with suppress(ValueError):
+            yield read_literal(text)
+    yield from find_objects(text)
+    yield from find_arrays(text)
+    if whole:
+        with suppress(ValueError):
+            yield read_literal(json.dumps(text))
+
+
+def _search(text: str, form: Form, cut: bool) -> Iterator[dict[str, Any]]:
     root = form.root
     assert isinstance(root, Object)
     for found in find_objects(text):
         yield from _readings(root, found)
-    yield _fit(root, find_lines(text))
+    yield _fit(root, find_lines(text.rpartition("\n")[0] if cut else text))
 
 
 def _readings(root: Object, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -129,9 +150,7 @@ def _fit_value(node: Node, value: Any) -> Any:
     if isinstance(node, Repeat):
         return [_fit_value(node.item, item) for item in value] if isinstance(value, list) else value
     if isinstance(node, Union):
-        fitted = [_fit_value(arm, value) for arm in node.arms]
-        arms = zip(node.arms, fitted, strict=True)
-        return next((one for arm, one in arms if not inexpressible(arm, one)), value)
+        return _fit_arm(node, value)
     if isinstance(node, Choice | Const):
         return _fit_label(node.values if isinstance(node, Choice) else (node.value,), value)
     if value is None or isinstance(value, dict) or node.kind == "json":
@@ -147,9 +166,26 @@ def _fit_value(node: Node, value: Any) -> Any:
     return value
 
 
+def _fit_arm(node: Union, value: Any) -> Any:
+    """Return the value as the alternative has it that reads most of it; as it is where two do."""
+    fitted = [(arm, _fit_value(arm, value)) for arm in node.arms]
+    fits = [(_num_read(arm, one), one) for arm, one in fitted if not inexpressible(arm, one)]
+    most = max((count for count, _ in fits), default=0)
+    best = [one for count, one in fits if count == most]
+    return best[0] if len(best) == 1 else value
+
+
+def _num_read(arm: Node, value: Any) -> int:
+    """Return how many names of an object were read, not added."""
+    parts = arm.parts if isinstance(arm, Object) else ()
+    return sum(name in value and not isinstance(part, Const) for name, part in parts)
+
+
 def _fit_list(node: Value, value: Any) -> Any:
     if isinstance(value, str):
         inner = _BRACKETED.fullmatch(value.strip())
+        if not inner and set(value) & set("[]{}"):
+            return value
         items = re.split("[,;]", inner["inside"] if inner else value)
         value = [item for item in (item.strip(" \"'`") for item in items) if item]
     items = value if isinstance(value, list) else [value]
@@ -170,7 +206,7 @@ def _fit_label(values: Sequence[Any], value: Any) -> Any:
 def _quantity(text: str) -> Any:
     """Return the number of a text like `12`, `$1,200.50` or `3 kg`, or the text itself."""
     match = _QUANTITY.fullmatch(text.strip())
-    if match is None:
+    if match is None or match["unit"].casefold() in _FACTORS:
         return text
     try:
         return read_literal(match["number"].replace(",", ""))

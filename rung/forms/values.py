@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rung.forms.form import Choice, Const, Node, Value
@@ -49,14 +50,17 @@ def string(schema: Mapping[str, Any], path: str) -> Value:
     if low > high:
         raise unable(path, "minLength", f"{low} is more than {high}")
     form = schema.get("format")
+    extractive = settings_of(schema).get("extractive") is True
     if form in FORMATS and not {"pattern", "minLength", "maxLength"} & schema.keys():
         regex, hint = FORMATS[form]
         kind: Any = "date" if form in _DATES else "text"
-        return Value(path=path, kind=kind, regex=regex, max_chars=high, hint=hint)
+        return Value(
+            path=path, kind=kind, regex=regex, max_chars=high, hint=hint, extractive=extractive
+        )
     if form in _GRAMMAR_FORMATS or (form in FORMATS and "pattern" not in schema):
         raise unable(path, "format", f"{form!r} is left to a sub-grammar")
     if "pattern" in schema:
-        return _matching(schema["pattern"], high, path)
+        return replace(_matching(schema["pattern"], high, path), extractive=extractive)
     is_limited = given is not None and given <= MAX_CHARS
     return Value(
         path=path,
@@ -64,7 +68,7 @@ def string(schema: Mapping[str, Any], path: str) -> Value:
         regex=_text(low, high if is_limited else ""),
         drawn_regex=_text(low, high + 1) if is_limited and high else "",
         max_chars=high,
-        extractive=settings_of(schema).get("extractive") is True,
+        extractive=extractive,
         hint=f"text, at most {high} characters",
     )
 

@@ -16,7 +16,7 @@ from rung.core.seeds import stream
 from rung.forms.drafts import readings
 from rung.forms.drive import Work
 from rung.forms.express import inexpressible, resembles
-from rung.forms.extract import chunks_of, foreign
+from rung.forms.extract import chunks_of, invented
 from rung.forms.form import (
     UNKNOWN,
     Choice,
@@ -324,7 +324,7 @@ class Walk:
 
     def _draw_of(self, slot: Value, attempt: int, raw: bool) -> Draw:
         limits = self.limits
-        extractive = slot.extractive and bool(self.source)
+        extractive = slot.extractive and bool(self.source) and (raw or slot.is_free)
         return Draw(
             regex=raw_regex(slot) if raw else (slot.drawn_regex or slot.regex)[len(slot.opening) :],
             json_schema=slot.json_schema,
@@ -340,8 +340,8 @@ class Walk:
         )
 
     def _problem(self, value: Any, slot: Value) -> str:
-        if slot.extractive and foreign(value, self.source):
-            return f"{value!r} does not stand in the input"
+        for _, text in invented(slot, value, self.source):
+            return f"{text!r} does not stand in the input"
         problems = violations(value, slot.schema)
         return problems[0].message if problems else ""
 

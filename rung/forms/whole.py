@@ -19,10 +19,12 @@ from rung.core.errors import EngineError
 from rung.core.records import Effort, Message, Usage
 from rung.engines.base import Completion, Engine, Request
 from rung.forms.describe import describe_slot
-from rung.forms.form import Filled, Form, Node, Object
+from rung.forms.extract import invented
+from rung.forms.form import Filled, Form, Node, Object, is_within, join_path
 from rung.forms.layout import Layout
 from rung.forms.leads import lead
 from rung.forms.parse import parse_answer
+from rung.forms.part import part_of
 from rung.forms.validity import violation, violations
 
 RETRY_TEMPERATURE = 0.7
@@ -40,10 +42,12 @@ def fill_whole(
     known: Mapping[str, Any],
     thought: str,
     retries: int,
+    source: str,
 ) -> Filled:
     """Ask for the whole answer, and at most `retries` times for what is wrong with it.
 
-    A `thought` becomes a turn of its own; known values replace what the model said.
+    What is extractive must stand in `source`. A `thought` becomes a turn of its own; known values
+    replace what the model said.
     """
     start = monotonic_ms()
     turns = (Message(role="assistant", content=thought), Message(role="user", content=_GO_ON))
@@ -53,12 +57,13 @@ def fill_whole(
     while True:
         completion, start_text = _complete(engine, asked)
         usage, num_calls = usage + completion.usage, num_calls + 1
-        text, read = _read(form, start_text, completion.text)
+        text, read = _read(form, start_text, completion)
         output = _merged(form, read, right, known)
-        reason = _problem(form, output, completion, request.max_tokens)
+        foreign = {p: text for p, text in invented(form.root, output, source) if p not in known}
+        reason = _problem(form, output, foreign, completion, request.max_tokens)
         if not reason or num_calls > retries:
             break
-        right = _right_fields(form, output)
+        right = _right_fields(form, output, foreign)
         asked = _next_request(form, engine, request, text, right, num_calls)
     repaired = num_calls > 1 or completion.finish_reason == "length"
     return Filled(
@@ -104,19 +109,24 @@ def _limited(engine: Engine, request: Request, form: Form, schema: Any, root: No
     return replace(request, prefix=_BEFORE_VALUE.sub("", start))
 
 
-def _read(form: Form, start: str, said: str) -> tuple[str, Any]:
+def _read(form: Form, start: str, completion: Completion) -> tuple[str, Any]:
     """Return the answer's text and its reading; a model may also begin the answer anew."""
+    said, cut = completion.text, completion.finish_reason == "length"
     whole = start + said
-    read = parse_answer(whole, form)
+    read = parse_answer(whole, form, cut=cut)
     if start and (read is None or violation(read, form)):
-        anew = parse_answer(said, form)
+        anew = parse_answer(said, form, cut=cut)
         if anew is not None and not violation(anew, form):
             return said, anew
     return whole, read
 
 
-def _problem(form: Form, output: Any, completion: Completion, max_tokens: int) -> str:
+def _problem(
+    form: Form, output: Any, foreign: Mapping[str, str], completion: Completion, max_tokens: int
+) -> str:
     reason = violation(output, form) if output is not None else "no object in the answer"
+    for path, text in [] if reason else foreign.items():
+        reason = f"{path or '$'}: {text!r} does not stand in the input"
     if reason and completion.finish_reason == "length":
         return f"cut at {max_tokens} tokens; {reason}"
     return reason
@@ -130,8 +140,8 @@ def _merged(form: Form, read: Any, right: Mapping[str, Any], known: Mapping[str,
     return None if read is None else _with_known(form.root, read, known)
 
 
-def _right_fields(form: Form, output: Any) -> dict[str, Any]:
-    """Return the top-level fields whose values are valid on their own."""
+def _right_fields(form: Form, output: Any, foreign: Mapping[str, str]) -> dict[str, Any]:
+    """Return the top-level fields whose values are valid on their own and hold nothing foreign."""
     schemas = _field_schemas(form)
     if not isinstance(output, dict):
         return {}
@@ -139,7 +149,9 @@ def _right_fields(form: Form, output: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in output.items()
-        if name in schemas and not violations(value, _with_shared(schemas[name], shared))
+        if name in schemas
+        and not violations(value, _with_shared(schemas[name], shared))
+        and not any(is_within(path, join_path("", name)) for path in foreign)
     }
 
 
@@ -163,7 +175,7 @@ def _next_request(
 ) -> Request:
     """Return the request for the fields that are not right, or for everything, drawn anew."""
     left = {name: part for name, part in form.fields if name not in right}
-    if not right or not left:
+    if not right or not left or not left.keys() <= _field_schemas(form).keys():
         seed = request.seed + num_calls
         anew = replace(request, temperature=RETRY_TEMPERATURE, seed=seed)
         return _limited(engine, anew, form, form.schema, form.root)
@@ -171,11 +183,7 @@ def _next_request(
     shape = ", ".join(f"{json.dumps(name)}: …" for name in left)
     ask = f"{_ONLY_THESE.format(fields=fields)} them: {{{shape}}}"
     turns = (Message(role="assistant", content=text), Message(role="user", content=ask))
-    part = {
-        **form.schema,
-        "properties": {name: _field_schemas(form)[name] for name in left},
-        "required": [name for name in form.schema.get("required", []) if name in left],
-    }
+    part = part_of(form.schema, left)
     assert isinstance(form.root, Object)
     root = replace(form.root, parts=tuple(left.items()))
     asked = replace(request, messages=request.messages + turns)

@@ -49,6 +49,15 @@ BILLING = {"category": "billing", "version": "v1"}
         ("{'category': 'billing', 'note': 'it's fine'}", BILLING | {"note": "it's fine"}),
         ('{"category": "billing", "note": "two\nlines"}', BILLING | {"note": "two\nlines"}),
         ('{"category": "billing"\n "urgent": false}', BILLING | {"urgent": False}),
+        # comments are no part of a value
+        (
+            '{\n  "category": "billing", // which?\n  "note": "it\'s on" # why\n}',
+            BILLING | {"note": "it's on"},
+        ),
+        (
+            '{/* a, b */ "category": "billing", "amount": 12 // euros\n, "note": "http://x#y",}',
+            BILLING | {"amount": 12, "note": "http://x#y"},
+        ),
         ('{"category": "billing", "note": "\\u00e9\\ud83d\\ude00\\q"', BILLING | {"note": "é😀q"}),
         # what was cut off is left out, not guessed
         ('{"category": "billing", "urg', BILLING),
@@ -119,6 +128,8 @@ def test_answers_with_nothing_in_them(text: str) -> None:
         ('{"category": "billing", "amount": "between 3 and 5"}', "amount", "between 3 and 5"),
         ('{"category": "billing", "amount": "3,5"}', "amount", "3,5"),
         ('{"category": "billing", "amount": "10%"}', "amount", "10%"),
+        ('{"category": "billing", "amount": "$1.5M"}', "amount", "$1.5M"),
+        ('{"category": "billing", "amount": "5 million"}', "amount", "5 million"),
         ('{"category": "billing", "amount": "007"}', "amount", "007"),
         ('{"category": "billing", "amount": true}', "amount", True),
         ('{"category": "billing", "urgent": 1}', "urgent", 1),
@@ -169,6 +180,7 @@ ITEMS = {
         "required": ["sku", "count"],
     },
 }
+TEXTS = {"type": "array", "items": {"type": "string"}}
 SHAPES = {
     "oneOf": [
         {"properties": {"kind": {"const": "card"}, "digits": {"type": "string"}}},
@@ -191,6 +203,11 @@ for _arm in SHAPES["oneOf"]:
         # a form that is no object: the text as JSON, or as words
         ({"enum": ["billing", "card lost"]}, '"billing"', "billing"),
         ({"enum": ["billing", "card lost"]}, " Card_lost\n", "card lost"),
+        ({"enum": ["billing", "card lost"]}, '```json\n"billing"\n```', "billing"),
+        ({"type": "string"}, "<think>Hm.</think>\nplain words", "plain words"),
+        (ITEMS, '```json\n[{"sku": "A-1", "count": 2}]\n```', [{"sku": "A-1", "count": 2}]),
+        (TEXTS, '```json\n["a", "b"]\n```', ["a", "b"]),
+        (TEXTS, "Here they are: ['a', 'b',]", ["a", "b"]),
         ({"type": "boolean"}, "Yes", True),
         ({"type": "number"}, "12.5", 12.5),
         ({"type": "string"}, "plain words", "plain words"),
@@ -210,6 +227,23 @@ def test_forms_of_any_shape_are_read(schema: Any, text: str, expected: Any) -> N
     assert violation(expected, form) == ""
 
 
+def test_an_alternative_that_nothing_names_is_not_guessed() -> None:
+    arms = [
+        {"properties": {"kind": {"const": kind}, "x": {"type": "integer"}}, "type": "object"}
+        | {"required": ["kind", "x"]}
+        for kind in "ab"
+    ]
+    form = compile_form({"properties": {"e": {"oneOf": arms}}, "required": ["e"]})
+    assert parse_answer('{"e": {"x": 1}}', form) == {"e": {"x": 1}}
+    assert parse_answer('{"e": {"kind": "B", "x": "1"}}', form) == {"e": {"kind": "b", "x": 1}}
+
+
+def test_the_last_line_of_a_cut_text_is_not_read() -> None:
+    assert parse_answer("category: billing\namount: 12", FORM, cut=True) == BILLING
+    assert parse_answer('{\n"category": "billing",\n"amount": 12', FORM, cut=True) == BILLING
+    assert parse_answer("12", compile_form({"type": "integer"}), cut=True) is None
+
+
 HOSTILE = {
     "braces": "{" * 64_000,
     "brackets": '{"a":' + "[" * 63_000,
@@ -223,6 +257,7 @@ HOSTILE = {
     "colons": ":" * 64_000,
     "short lines": "a: b\n" * 12_800,
     "bare words": "{a: b, " * 9_000,
+    "comments": "{a: [" + "/*, " * 15_000,
     "closed objects": '{"a": 1} ' * 7_000,
     "half objects": "{'a': {'b': " * 5_000,
     "digits": '{"amount": ' + "9" * 60_000 + "}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from rung.core.errors import EngineError
 from rung.core.records import Message
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import ALL, FakeEngine
-from rung.forms import Filling, answer_json, compile_form, fill
+from rung.forms import Filling, answer_json, compile_form, describe_fields, fill
 
 ASK = (Message(role="user", content="I was charged twice, 12 euros."),)
 TICKET = compile_form(
@@ -194,3 +195,52 @@ def test_a_refused_start_is_done_without() -> None:
     engine = FakeEngine(script=script, capabilities=PREFIX)
     assert fill(TICKET, engine, ASK).output == OUTPUT
     assert engine.requests[-1].prefix == ""
+
+
+def test_a_cut_number_is_not_taken_for_a_whole_one() -> None:
+    form = compile_form(
+        {
+            "properties": {"ok": {"type": "boolean"}, "amount": {"type": "integer"}},
+            "required": ["ok", "amount"],
+        }
+    )
+    for said in ("ok: true\namount: 12 34", '{"ok": true,\n"amount": 12 34'):
+        engine = FakeEngine(script=[said], capabilities=BARE)
+        most = engine.count_tokens(said) - 1
+        filled = fill(form, engine, ASK, Filling(max_tokens=most, retries=0))
+        assert (filled.status, filled.output) == ("failed", None)
+        assert filled.reason.startswith(f"cut at {most} tokens; ")
+
+
+def test_fields_that_no_own_property_describes_are_asked_for_with_all_others() -> None:
+    a, b = {"a": {"type": "integer"}}, {"b": {"type": "integer"}}
+    for more in ({"required": ["a", "b"]}, {"allOf": [{"properties": b, "required": ["b"]}]}):
+        form = compile_form({"type": "object", "properties": a, **more})
+        engine = FakeEngine(script=['{"a": 1}', '{"a": 2, "b": 3}'], capabilities=HOSTED)
+        filled = fill(form, engine, ASK)
+        assert (filled.status, filled.output) == ("repaired", {"a": 1, "b": 3})
+        assert engine.requests[1].schema == form.schema
+
+
+@pytest.mark.parametrize("can", [HOSTED, BARE, ALL])
+@pytest.mark.parametrize(
+    "field, invented",
+    [
+        ({"type": "string"}, "AB-99"),
+        ({"type": ["string", "null"], "pattern": "^[A-Z]{2}-[0-9]{2}$"}, "AB-99"),
+        ({"type": "string", "format": "date"}, "2026-01-01"),
+        ({"type": "array", "items": {"type": "string"}}, ["AB-12", "AB-99"]),
+    ],
+)
+def test_what_is_to_be_copied_from_the_input_is_never_invented(
+    can: Capabilities, field: Any, invented: Any
+) -> None:
+    text = field.get("items", field)
+    text["x-rung"] = {"extractive": True}
+    form = compile_form({"properties": {"id": field}, "required": ["id"]})
+    said = json.dumps(invented) if can is ALL else json.dumps({"id": invented})
+    engine = FakeEngine(script=[f" {said}"] * 2, capabilities=can)
+    filled = fill(form, engine, ASK, source="AB-12 of 2025-12-31")
+    assert (filled.status, filled.output) == ("failed", None)
+    assert filled.reason.endswith("does not stand in the input")
+    assert "copied from the input" in describe_fields(form)
