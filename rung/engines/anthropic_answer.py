@@ -16,7 +16,7 @@ from rung.core.errors import EngineError
 from rung.core.records import Usage
 from rung.core.spelling import quote
 from rung.engines.base import Request
-from rung.engines.openai_answer import Answer, count
+from rung.engines.openai_answer import Answer, count, without_halves
 
 _CUT = ("max_tokens", "model_context_window_exceeded")
 
@@ -32,7 +32,7 @@ def parse_message(data: Any, request: Request) -> Answer:
             "the model refused to answer this input (stop_reason refusal)", of_input=True
         )
     return Answer(
-        text=_without_lead(_text(content), request.prefix),
+        text=_without_lead(without_halves(_text(content)), request.prefix),
         finish_reason="length" if reason in _CUT else "stop",
         usage=_usage(data.get("usage")),
         logprobs=(),

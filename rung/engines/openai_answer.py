@@ -24,6 +24,7 @@ from rung.engines.openai_tools import read_tool_calls
 
 _BYTES_PER_TOKEN = 4
 _IMPOSSIBLE = -9999.0
+_HALF = re.compile("[\ud800-\udfff]")
 _CHOICE_LEAD = re.compile(r'\s*\{\s*"choice"\s*:\s*"')
 
 
@@ -129,8 +130,13 @@ def _wrapped_choice(text: str) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         parts = [part.get("text") for part in value if isinstance(part, dict)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return value if isinstance(value, str) else ""
+        value = "".join(part for part in parts if isinstance(part, str))
+    return without_halves(value) if isinstance(value, str) else ""
+
+
+def without_halves(text: str) -> str:
+    """Return the text with U+FFFD for half surrogate pairs, which nothing could write."""
+    return _HALF.sub("\ufffd", text)
 
 
 def _usage(data: dict[str, Any], request: Request, text: str) -> Usage:

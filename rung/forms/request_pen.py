@@ -99,9 +99,7 @@ class RequestPen:
             temperature=draw.temperature,
             seed=draw.seed,
         )
-        said = completion.text.encode()
-        if said.startswith(held.encode()):
-            said = said[len(held.encode()) :]
+        said = _behind(held, completion.text).encode()
         scan = LiteralScan(draw.opening, raw=draw.raw)
         scan.feed(said)
         literal = said[: scan.end].decode("utf-8", "ignore")
@@ -121,6 +119,14 @@ class RequestPen:
         completion: Completion = answers[0]
         self.usage += completion.usage
         return completion
+
+
+def _behind(held: str, said: str) -> str:
+    """Return the answer without what it was to repeat; some servers trim its white space."""
+    sign = held.strip()
+    if sign and not said.startswith(held):
+        return said.lstrip().removeprefix(sign)
+    return said.removeprefix(held)
 
 
 def _only_end(after: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ from rung.forms.patterns import literal_of
 DEFAULT_MAX_CHARS = 400
 DEFAULT_MAX_ITEMS = 8
 MAX_CHARS = 4000
+_MAX_COUNTED = 4000
+"""Items up to which an expression counts; more are counted when the list is checked."""
 _MAX_LISTED_INTEGERS = 21
 _DATES = ("date", "time", "date-time")
 _GRAMMAR_FORMATS = ("duration", "hostname", "ipv4", "ipv6", "uri")
@@ -110,7 +112,10 @@ def list_of(schema: Mapping[str, Any], item: Node, path: str) -> Value:
     regex, hint = _of_item(item)
     if isinstance(item, Choice) and schema.get("uniqueItems"):
         soft = min(soft, len(item.values))
-    more = f"(?:, {regex}){{{max(low - 1, 0)},{'' if high is None else max(high - 1, 0)}}}"
+    if low > _MAX_COUNTED:
+        raise unable(path, "minItems", f"{low} is more than {_MAX_COUNTED}")
+    most = "" if high is None or high > _MAX_COUNTED else max(high - 1, 0)
+    more = f"(?:, {regex}){{{max(low - 1, 0)},{most}}}"
     body = f"{regex}{more}" if low else f"(?:{regex}{more})?"
     return Value(
         path=path,

@@ -186,6 +186,10 @@ def test_the_input_of_the_forced_tool_is_the_answer():
     assert completed(message(low), asked).text == "low"
 
 
+def test_half_a_character_is_marked_as_such():
+    assert completed(message(text("cut \ud83d"))).text == "cut \ufffd"
+
+
 @pytest.mark.parametrize(
     "prefix, answer, rest",
     [

@@ -55,7 +55,12 @@ def test_usage_of_different_servers(usage, extra, expected):
 
 @pytest.mark.parametrize(
     "content, text",
-    [(None, ""), ("a", "a"), ([{"type": "text", "text": "a"}, {"text": "b"}], "ab")],
+    [
+        (None, ""),
+        ("a", "a"),
+        ([{"type": "text", "text": "a"}, {"text": "b"}], "ab"),
+        ("cut \ud83d", "cut \ufffd"),  # half an emoji, which no file or database takes
+    ],
 )
 def test_content_forms(content, text):
     assert completed(chat(content)).text == text

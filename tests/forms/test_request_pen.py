@@ -130,6 +130,8 @@ def test_the_sign_that_ends_a_value_is_enough(after: list[str], pattern: str) ->
         (DRAW, " 12, and more", "12", "12"),
         (DRAW, " ", "", ""),
         (TEXT, ' "two words", "b": 1}', '"two words"', 'two words"'),
+        (TEXT, '"two words", "b": 1}', '"two words"', 'two words"'),  # its white space is trimmed
+        (TEXT, 'two words"', '"two words"', 'two words"'),
         (TEXT, ' "open', '"open', "open"),
         (TEXT, ' "say \\"hi\\""', '"say \\"hi\\""', 'say \\"hi\\""'),
         (

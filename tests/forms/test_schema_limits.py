@@ -9,6 +9,7 @@ import pytest
 
 from rung.core.errors import FormError
 from rung.forms import Choice, Value, compile_form
+from rung.forms.express import inexpressible
 from rung.forms.normal import Unsatisfiable
 
 PROBE = "probe"
@@ -143,3 +144,12 @@ def test_a_bomb_of_shared_references_stays_small_and_is_compiled_quickly() -> No
     assert process_time() - start < 2.0
     assert len(list(form.slots())) < 2000
     assert len({slot.path for slot in form.slots()}) == len(list(form.slots()))
+
+
+def test_a_list_that_may_be_endless_in_practice_has_a_form() -> None:
+    """Generated schemas say `maxItems: 9223372036854775807`, which no expression can count to."""
+    node = compiled({"type": "array", "items": {"type": "integer"}, "maxItems": 2**63 - 1})
+    assert inexpressible(node, [1, 2, 3]) == ""
+    assert node.max_items == 8
+    node = compiled({"type": "array", "items": {"type": "integer"}, "minItems": 2**63 - 1})
+    assert node.kind == "json"
