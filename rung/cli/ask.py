@@ -11,7 +11,7 @@ import typer
 
 from rung.cli.out import AsJson, print_json, say
 from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, TaskError
 
 if TYPE_CHECKING:
     from rung.flow import Input
@@ -102,21 +102,16 @@ def _print(found: Any) -> None:
 
 def _read(path: Path, owner: str) -> Iterator[Input]:
     from rung.flow import Input
+    from rung.tasks.lines import parse_json, read_lines
 
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"reading {path}: {error}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in read_lines(path):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-        except ValueError:
-            raise ConfigError(
-                f"{where}: not JSON", hint="one JSON string or object a line"
-            ) from None
+            row = parse_json(line, where)
+        except TaskError as error:
+            raise ConfigError(error.message, hint="one JSON string or object a line") from None
         text = row.get("input", row.get("text")) if isinstance(row, dict) else row
         if not isinstance(text, str):
             raise ConfigError(f"{where}: no input", hint='write {"input": "…"}')
@@ -129,6 +124,10 @@ def _read(path: Path, owner: str) -> Iterator[Input]:
 def _checked(text: str, where: str) -> str:
     if not text.strip():
         raise ConfigError(f"{where} is empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{where} is not UTF-8 text") from None
     if len(text) > _MAX_INPUT_CHARS:
         raise ConfigError(f"{where} has {len(text)} characters, at most {_MAX_INPUT_CHARS} fit")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,6 +83,9 @@ def test_a_schema_without_a_form_names_keyword_and_path(rung_command, tmp_path, 
         ("s.json", '"x"', [], ["a schema is a JSON object"]),
         ("s.json", b"\xff\xfe", [], ["s.json"]),
         ("s.json.gz", b"no gzip", [], ["s.json.gz"]),
+        ("s.json.gz", gzip.compress(b"{}")[:10] + bytes(12), [], ["s.json.gz"]),
+        ("s.json", "[" * 100_000, [], ["s.json"]),
+        ("s.jsonl", "[" * 100_000, [], ["s.jsonl", "line 1"]),
         ("s.jsonl", '{"id": "a", "schema": {}}\n{oops\n', [], ["s.jsonl", "line 2"]),
         ("s.jsonl", '{"id": "a"}\n', [], ["s.jsonl", "line 1", "schema"]),
         ("s.jsonl", "[1]\n", [], ["s.jsonl", "line 1", "schema"]),

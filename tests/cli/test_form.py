@@ -119,6 +119,8 @@ def test_instances_one_a_line(rung_command, schema: Path, tmp_path: Path):  # ty
     found = json.loads(rung_command("form", schema, "--check", packed, "--json").out)
     assert [row["status"] for row in found["results"]] == ["ok", "failed", "ok"]
     assert rung_command("form", schema, "--check", lines(path, GOOD, GOOD)).code == 0
+    path.write_text('["two\u2028lines"]\r\n[]\n', "utf-8")
+    assert rung_command("form", schema, "--check", path).out.count("failed") == 2
 
 
 def filled(rung_command, schema: Path, *arguments: object) -> Any:  # type: ignore[no-untyped-def]

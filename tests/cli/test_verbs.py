@@ -83,11 +83,18 @@ def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: P
     assert plain.out.startswith("label: shipping   p ")
 
     batch = tmp_path / "in.jsonl"
-    batch.write_text('{"input": "my card was charged"}\n"login error"\n\n', "utf-8")
+    batch.write_text('\ufeff{"input": "my card\u2028was charged"}\r\n"login error"\n\n', "utf-8")
     rows = [
         json.loads(line) for line in rung_command("ask", mail, "--file", batch).out.splitlines()
     ]
     assert [row["output"]["label"] for row in rows] == ["billing", "technical"]
+    for line in ('"half \\ud800"', "[" * 100_000, "not quoted"):
+        batch.write_text(line, "utf-8")
+        bad = rung_command("ask", mail, "--file", batch)
+        assert (bad.code, bad.out) == (2, "")
+        assert "in.jsonl, line 1" in bad.err
+        assert "one JSON string or object a line" in bad.err
+    assert "not UTF-8" in rung_command("ask", mail, "not \udcff text").err
 
     page = tmp_path / "report.html"
     assert rung_command("report", mail, "--html", page).code == 0
