@@ -78,7 +78,7 @@ def _notes(made: Any) -> list[str]:
         f"{counts[key]} rows {why}"
         for key, why in (
             ("num_blank", "dropped: blank input or target"),
-            ("num_merged", "merged: the same input and target again"),
+            ("num_merged", "merged: the same input with no conflicting target"),
             ("num_quarantined", "quarantined: the same input with conflicting targets"),
         )
         if counts[key]

@@ -56,24 +56,32 @@ class Columns:
         self._targets = tuple(self._column("target", name, ()) for name in target_columns) or (
             self._column("target", None, _TARGETS),
         )
+        if self._input in self._targets:
+            raise TaskError(
+                f"reading {table.path}: {self._input!r} is the input, it cannot be the target too",
+                hint=f"say --input COL or --target COL, one of: {listing(table.columns)}",
+            )
         self._group = self._column("group", group_column, ()) if group_column else None
         used = {self._input, *self._targets, self._group}
-        self._split = None if resplit or _SPLIT in used or _SPLIT not in table.columns else _SPLIT
+        placing = [name for name in table.columns if name.casefold() == _SPLIT and name not in used]
+        self._split = placing[0] if placing and not resplit else None
+        self._objects = self._holds_objects()
+        self.text_cells = table.text_cells and not self._objects
+        """Whether the targets are text, whatever their type."""
 
     def records(self, answers: Answers | None) -> list[Record]:
         """Return the rows that have an input and a target."""
         records = []
-        objects = self._holds_objects()
-        names = {} if objects else self._field_names(answers)
+        names = {} if self._objects else self._field_names(answers)
         for line, row in self._table.rows:
             where = f"reading {self._table.path}, line {line}"
             text = _text(row.get(self._input))
-            target = self._object(row, where) if objects else self._fields(row, names)
+            target = self._object(row, where) if self._objects else self._fields(row, names)
             if not text or not target:
                 continue
             check_input(text, where)
             group = _text(row.get(self._group)) if self._group else ""
-            split = self._placed(row, where) if self._split else None
+            split = self._placed(row.get(self._split), where) if self._split else None
             records.append(Record(line=line, input=text, target=target, group=group, split=split))
         if not records:
             raise TaskError(
@@ -136,8 +144,8 @@ class Columns:
                 )
         return {name: name for name in self._targets}
 
-    def _placed(self, row: Mapping[str, Any], where: str) -> Split:
-        value = _text(row.get(_SPLIT))
+    def _placed(self, cell: Any, where: str) -> Split:
+        value = _text(cell)
         if value.casefold() not in _SPLIT_NAMES:
             raise TaskError(
                 f"{where}: unknown split {value!r}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from rung.tasks.columns import Columns, Record
 from rung.tasks.contract import check_name, default_scoring
 from rung.tasks.fields import as_text, fold
 from rung.tasks.folder import check_free, group_by_split, load_task, save_task, tasks_home
-from rung.tasks.infer import check_several_labels, convert, infer_schema
+from rung.tasks.infer import MAX_LABEL_CHARS, check_several_labels, convert, infer_schema
 from rung.tasks.rows import SPLITS
 from rung.tasks.sources import read_table
 from rung.tasks.splits import MIN_HOLDOUT, Ties, check_leaks, components, split_examples
@@ -34,6 +34,8 @@ Schema = Mapping[str, Any] | type | Path
 """A JSON Schema, a pydantic model class, or the path of a JSON Schema file."""
 
 _MAX_SHOWN = 5
+_MAX_DISTINCT = 0.8
+"""Share of distinct values below which free text looks like labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class ImportReport:
     num_blank: int
     """Rows dropped because their input or target was blank."""
     num_merged: int
-    """Rows that repeated another row's input and target."""
+    """Rows that repeated another row's input, with no conflicting target."""
     num_quarantined: int
     """Rows whose input has conflicting targets."""
     num_conflicts: int
@@ -113,7 +115,8 @@ def init_task(
     answers = _answers(schema) if schema is not None else None
     records = columns.records(answers)
     if answers is None:
-        answers = Answers(infer_schema([record.target for record in records]))
+        targets = [record.target for record in records]
+        answers = Answers(infer_schema(targets, text_cells=columns.text_cells))
         check_several_labels(answers.schema, f"reading {source}")
     records = [_convert(record, answers, f"reading {source}") for record in records]
     examples, placed, conflicts, quarantine = _merge(records, answers, source)
@@ -145,7 +148,10 @@ def init_task(
         largest_component=max(map(len, parts)),
         num_per_split={split: len(splits[split]) for split in SPLITS},
         schema_inferred=schema is None,
-        notes=tuple(_notes(answers, len(splits["holdout"]))),
+        notes=(
+            *(_notes_on_text(answers, records) if schema is None else ()),
+            *_notes(answers, len(splits["holdout"])),
+        ),
     )
 
 
@@ -244,6 +250,20 @@ def _instruction(answers: Answers) -> str:
     if len(answers.fields) == 1 and answers.kind(next(iter(answers.fields))) == "label":
         return f"Read the text and decide its {next(iter(answers.fields))}."
     return f"Read the text and fill in: {', '.join(answers.fields)}."
+
+
+def _notes_on_text(answers: Answers, records: Sequence[Record]) -> Iterator[str]:
+    """Yield a note for each field that may hold labels, but too many for the rows there are."""
+    for field in answers.fields:
+        values = [record.target[field] for record in records if field in record.target]
+        if answers.kind(field) != "text" or not all(isinstance(v, str) for v in values):
+            continue
+        num = len(set(values))
+        if num <= _MAX_DISTINCT * len(values) and max(map(len, values)) <= MAX_LABEL_CHARS:
+            yield (
+                f"{field}: {num} different values in {len(values)} rows were taken as free text, "
+                "not as labels; a --schema FILE with an enum makes them labels"
+            )
 
 
 def _notes(answers: Answers, num_holdout: int) -> list[str]:

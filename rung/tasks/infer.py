@@ -1,7 +1,8 @@
 """A schema from labelled values, and text cells turned into what a schema asks for.
 
-Few repeated values are an enum; else boolean, integer, number, date or string. Columns whose values
-have different types are refused, not guessed at. The result is a start: owners edit `form.json`.
+Few repeated values are an enum; else boolean, integer, number, date or string. Text cells that all
+spell a number or boolean become one; JSON values keep their type. Columns whose values have
+different types are refused, not guessed at. The result is a start: owners edit `form.json`.
 """
 
 from __future__ import annotations
@@ -26,15 +27,22 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def infer_schema(targets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return an object schema with one property a field; fields in every target are required."""
+def infer_schema(
+    targets: Sequence[Mapping[str, Any]], *, text_cells: bool = True
+) -> dict[str, Any]:
+    """Return an object schema with one property a field; fields in every target are required.
+
+    `text_cells` says that text is how the source writes every type, as CSV does.
+    """
     values: dict[str, list[Any]] = {}
     for target in targets:
         for name, value in target.items():
             values.setdefault(name, []).append(value)
     return {
         "type": "object",
-        "properties": {name: _infer_field(name, column) for name, column in values.items()},
+        "properties": {
+            name: _infer_field(name, column, text_cells) for name, column in values.items()
+        },
         "required": [name for name, column in values.items() if len(column) == len(targets)],
         "additionalProperties": False,
     }
@@ -60,33 +68,41 @@ def convert(value: Any, node: Mapping[str, Any]) -> Any:
     return value
 
 
-def _infer_field(name: str, values: Sequence[Any]) -> dict[str, Any]:
+def _infer_field(name: str, values: Sequence[Any], text_cells: bool) -> dict[str, Any]:
     present = [value for value in values if value is not None]
-    node = _infer_present(name, present)
+    if not present:
+        return {"type": "null"}
+    node = (_infer_cells(present) if text_cells else None) or _infer_present(name, present)
     if len(present) < len(values):
         return {"anyOf": [node, {"type": "null"}]}
     return node
 
 
+def _infer_cells(values: Sequence[Any]) -> dict[str, Any] | None:
+    if _all_text(values, _is_boolean):
+        return {"type": "boolean"}
+    if _all_text(values, _INTEGER.fullmatch):
+        return _integers([int(v) for v in values])
+    if _all_text(values, _NUMBER.fullmatch):
+        return {"type": "number"}
+    return None
+
+
 def _infer_present(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    if all(isinstance(v, bool) for v in values) or _all_text(values, _is_boolean):
+    if all(isinstance(v, bool) for v in values):
         return {"type": "boolean"}
     if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
         return _integers(values)
-    if _all_text(values, _INTEGER.fullmatch):
-        return _integers([int(v) for v in values])
-    if _all_text(values, _NUMBER.fullmatch) or all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in values
-    ):
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return {"type": "number"}
     if all(isinstance(v, list) for v in values):
         items = [item for value in values for item in value]
         return {
             "type": "array",
-            "items": _infer_field(name, items) if items else {"type": "string"},
+            "items": _infer_field(name, items, False) if items else {"type": "string"},
         }
     if all(isinstance(v, dict) for v in values):
-        return infer_schema(values)
+        return infer_schema(values, text_cells=False)
     if not all(isinstance(v, str) for v in values):
         types = Counter(type(v).__name__ for v in values)
         raise TaskError(

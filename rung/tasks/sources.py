@@ -21,6 +21,7 @@ from rung.tasks.rows import MAX_ROWS
 
 CHAT_INPUT = "input"
 CHAT_TARGET = "answer"
+_MAX_CELL_CHARS = 2**31 - 1
 _DELIMITERS = (",", ";", "\t", "|")
 _FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson")
 
@@ -33,6 +34,8 @@ class Table:
     columns: tuple[str, ...]
     rows: list[tuple[int, dict[str, Any]]]
     """(line number, values by column); a missing value is None."""
+    text_cells: bool
+    """Whether text is how the file writes every type, as CSV and chat messages do."""
     instruction: str = ""
     """The system message, where all conversations have the same one."""
 
@@ -59,11 +62,17 @@ def _read_csv(path: Path, kind: str) -> Table:
         raise TaskError(f"reading {path}: it is empty or has no header line")
     if first.lstrip().startswith(("{", "[")):
         raise TaskError(f"reading {path}: not CSV, it looks like JSON", hint="name it .jsonl")
+    if "\r" in first.rstrip("\r\n") and '"' not in first:
+        raise TaskError(
+            f"reading {path}: its lines end in a carriage return alone",
+            hint=f"tr '\\r' '\\n' < {path} > NEW{kind}",
+        )
+    csv.field_size_limit(_MAX_CELL_CHARS)
     delimiter = "\t" if kind == ".tsv" else max(_DELIMITERS, key=first.count)
     reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
     records = _records(path, reader)
     columns = tuple(name.strip() for name in next(records)[1])
-    if repeated := [name for name in columns if columns.count(name) > 1]:
+    if repeated := [name for name in columns if name and columns.count(name) > 1]:
         raise TaskError(f"reading {path}: two columns are named {repeated[0]!r}")
     rows = []
     for line, cells in records:
@@ -74,14 +83,15 @@ def _read_csv(path: Path, kind: str) -> Table:
                 hint=f"put a cell that holds {delimiter!r} in double quotes",
             )
         rows.append((line, dict(zip(columns, cells, strict=True))))
-    return Table(path=path, columns=columns, rows=rows)
+    return Table(path=path, columns=columns, rows=rows, text_cells=True)
 
 
 def _records(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
     """Yield (last line number, cells) of each record that is not blank."""
-    num = 0
+    num, start = 0, 1
     try:
         for cells in reader:
+            start = reader.line_num + 1
             if not cells:
                 continue
             num += 1
@@ -89,7 +99,12 @@ def _records(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
                 raise TaskError(f"reading {path}: more than {MAX_ROWS:,} rows", hint="sample it")
             yield reader.line_num, cells
     except csv.Error as error:
-        raise TaskError(f"reading {path}, line {reader.line_num}: not CSV: {error}") from None
+        raise TaskError(
+            f"reading {path}, line {start}: not CSV: {error}",
+            hint=f"the row goes on to line {reader.line_num}; look for a quote not closed"
+            if reader.line_num > start
+            else "",
+        ) from None
 
 
 def _read_jsonl(path: Path) -> Table:
@@ -108,7 +123,7 @@ def _read_jsonl(path: Path) -> Table:
         columns.update(dict.fromkeys(value))
     if "messages" in columns:
         return _read_chats(path, rows)
-    return Table(path=path, columns=tuple(columns), rows=rows)
+    return Table(path=path, columns=tuple(columns), rows=rows, text_cells=False)
 
 
 def _read_chats(path: Path, rows: list[tuple[int, dict[str, Any]]]) -> Table:
@@ -123,7 +138,9 @@ def _read_chats(path: Path, rows: list[tuple[int, dict[str, Any]]]) -> Table:
         columns.update(dict.fromkeys(rest))
         chats.append((number, rest | {CHAT_INPUT: text, CHAT_TARGET: answer}))
     instruction = systems.pop() if len(systems) == 1 else ""
-    return Table(path=path, columns=tuple(columns), rows=chats, instruction=instruction)
+    return Table(
+        path=path, columns=tuple(columns), rows=chats, text_cells=True, instruction=instruction
+    )
 
 
 def _parse_chat(messages: Any, where: str) -> tuple[str, str, str]:

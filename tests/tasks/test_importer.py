@@ -133,7 +133,7 @@ def test_own_groups_are_kept_whole(init, write):
 def test_given_splits_are_honoured(init, write):
     names = ["train"] * 40 + ["validation"] * 8 + ["Test"] * 12
     rows = [(*row, name) for row, name in zip(labelled(), names, strict=True)]
-    report = init(write(rows, ("text", "label", "split")))
+    report = init(write(rows, ("text", "label", "Split")))
     assert dict(report.num_per_split) == {"train": 40, "dev": 8, "holdout": 12}
     again = init(write(rows, ("text", "label", "split")), "again", resplit=True)
     assert dict(again.num_per_split) == {"train": 27, "dev": 9, "holdout": 24}
@@ -176,6 +176,22 @@ def test_json_object_targets(init, write_lines, encode):
     task = init(write_lines(rows)).task
     assert list(task.schema["properties"]) == ["kind", "n"]
     assert {e.input: e.target["n"] for e in all_examples(task)}[texts(30)[7]] == 7
+
+
+def test_json_text_that_spells_a_number_stays_text(init, write, write_lines):
+    rows = [
+        {"input": t, "target": {"id": str(10_000 + i), "lines": [{"sku": str(i)}], "tags": ["1"]}}
+        for i, t in enumerate(texts(30))
+    ]
+    task = init(write_lines(rows)).task
+    assert {e.input: e.target for e in all_examples(task)} == {
+        row["input"]: row["target"] for row in rows
+    }
+    cells = [(row["input"], json.dumps(row["target"])) for row in rows]
+    assert init(write(cells, ("text", "target")), "cells").task.schema == task.schema
+    flat = [{"text": t, "label": "12"[i % 2]} for i, t in enumerate(texts(30))]
+    labels = init(write_lines(flat), "flat").task.schema["properties"]["label"]
+    assert labels == {"type": "string", "enum": ["1", "2"]}
 
 
 def test_one_target_that_is_no_object_among_objects(init, write_lines):
@@ -249,6 +265,8 @@ def test_targets_must_fit_a_given_schema(init, write, schema, options, message):
         (labelled(6), ("text", "label"), {"target_columns": ["zzz"]},
          r"no column 'zzz' for the target \(known: text, label"),
         (labelled(6), ("text", "label"), {"group_column": "who"}, "no column 'who' for the group"),
+        (labelled(6), ("text", "label"), {"target_columns": ["text"]},
+         r"'text' is the input, it cannot be the target too \(say --input COL or --target"),
         (labelled(6), ("body", "label"), {},
          r"which column is the input\? none has a usual name \(say --input COL, one of: body"),
         (labelled(6), ("label", "category"), {"input_column": "label"},
@@ -290,3 +308,16 @@ def test_a_missing_file_and_taken_and_bad_names(init, write, tmp_path):
 def test_notes_on_labels_that_look_the_same(init, write):
     rows = [(t, ("Refund", "refund", "card")[i % 3]) for i, t in enumerate(texts(30))]
     assert "label: labels that differ only in case or spaces: 'refund'" in init(write(rows)).notes
+
+
+def test_a_note_where_labels_were_taken_as_free_text(init, write):
+    rows = [(text, f"queue {at % 40}") for at, text in enumerate(texts(60))]
+    note = (
+        "label: 40 different values in 60 rows were taken as free text, not as labels; "
+        "a --schema FILE with an enum makes them labels"
+    )
+    assert note in init(write(rows)).notes
+    remarks = [(text, f"remark {at}") for at, text in enumerate(texts(60))]
+    assert len(init(write(remarks), "remarks").notes) == 1
+    schema = {"type": "object", "properties": {"label": {"type": "string"}}}
+    assert len(init(write(rows), "wanted", schema=schema).notes) == 1

@@ -31,6 +31,8 @@ def infer(values):
          "enum": ["a", "b"]}}),
         ([[], []], {"type": "array", "items": {"type": "string"}}),
         ([1, None], {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+        ([None, None], {"type": "null"}),
+        ([["1"], ["22"]], {"type": "array", "items": {"type": "string"}}),  # JSON, not a cell
     ],
 )  # fmt: skip
 def test_kinds(values, node):
@@ -43,6 +45,14 @@ def test_objects_and_missing_fields():
     assert schema["required"] == ["a"]
     assert schema["properties"]["a"]["required"] == ["b"]
     assert list(schema["properties"]["a"]["properties"]) == ["b", "d"]
+
+
+def test_json_values_keep_their_type():
+    targets = [{"id": "10432", "paid": "true", "lines": {"sku": "7"}}] * 2
+    assert infer_schema(targets)["properties"]["id"] == {"type": "integer", "enum": [10432]}
+    node = infer_schema(targets, text_cells=False)["properties"]
+    assert [node[name].get("type") for name in node] == ["string", "string", "object"]
+    assert infer_schema(targets)["properties"]["lines"] == node["lines"]
 
 
 def test_mixed_types_are_refused():

@@ -49,6 +49,12 @@ def test_formats(tmp_path, name, content):
         ("a.csv", "text,label\nhi, there,a\n", "line 2: 3 cells, the header has 2"),
         ("a.csv", "text,label\nhi\n", "line 2: 1 cells"),
         ("a.csv", 'text,label\n"hi,a\n', "not CSV: unexpected end of data"),
+        (
+            "a.csv",
+            'text,label\nx,y\n\n"hi,a\n' + "b,c\n" * 50_000,
+            r"line 4: not CSV: .* \(the row goes on to line 50004; look for a quote not closed\)",
+        ),
+        ("a.csv", "text,label\rhi,a\r", r"lines end in a carriage return alone \(tr "),
         ("a.csv", b"text,label\nna\xefve,a\n", "line 2: byte 0xef is not UTF-8"),
         ("a.jsonl", "", "it has no rows"),
         ("a.jsonl", "[1]\n", "line 1: a row is a JSON object"),
@@ -58,6 +64,12 @@ def test_formats(tmp_path, name, content):
 def test_bad_files(tmp_path, name, content, message):
     with pytest.raises(TaskError, match=message):
         table(tmp_path, name, content)
+
+
+def test_long_cells_and_columns_without_a_name(tmp_path):
+    content = f",text,label,,\n0,hi,{'a' * 200_000},,\n"
+    ((_, row),) = table(tmp_path, "a.csv", content).rows
+    assert (row["text"], len(row["label"])) == ("hi", 200_000)
 
 
 def test_row_limit(tmp_path, monkeypatch):
