@@ -238,9 +238,10 @@ def _by_text(
             seed=route.seed,
         )
     )
-    output = parse_answer(completion.text, runtime.form)
+    is_cut = completion.finish_reason == "length"
+    output = parse_answer(completion.text, runtime.form, cut=is_cut)
     reason = violation(output, runtime.form) if output is not None else "no fields in the answer"
-    if reason and completion.finish_reason == "length":
+    if reason and is_cut:
         reason = f"cut at {route.max_tokens} tokens; {reason}"
     return Answer(
         output=output,

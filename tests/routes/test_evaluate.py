@@ -12,7 +12,7 @@ import tickets
 from rung.core.errors import EngineError
 from rung.engines import llama_packages
 from rung.engines.base import Request
-from rung.engines.fake import FakeEngine
+from rung.engines.fake import FakeEngine, pieces
 from rung.engines.llama_packages import Chosen
 from rung.engines.open import library_of
 from rung.engines.prices import price_of
@@ -106,3 +106,15 @@ def test_another_llama_library_answers_anew(
     monkeypatch.setattr(llama_packages, "choose", lambda: Chosen(None, {}))
     monkeypatch.setattr(llama_packages, "installed", lambda: ["xllamacpp"])
     assert library_of("smollm2-135m") == "xllamacpp server"
+
+
+def test_the_last_line_of_a_blank_page_that_was_cut_is_not_taken_for_an_answer(
+    session: Session,
+) -> None:
+    label = session.task.dev[0].target["label"]
+    answer = f"Let me think about this ticket first.\nLabel: {label}"
+    whole = run(session, Flaky(answer), 1)
+    assert (whole[0].status, whole[0].score) == ("ok", 1.0)
+    cut = replace(BLANK, max_tokens=len(pieces(answer)))
+    rows = run(session, Flaky(f"{answer} and so on, as I was about to say."), 1, cut)
+    assert rows[0].status == "failed" and "cut at" in str(rows[0].error)
