@@ -7,7 +7,7 @@ first), `says` (along the target's calls, by argument what its free text must co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rung.core.errors import TaskError
@@ -41,23 +41,61 @@ def solution(example: Example) -> list[Call]:
 
 def literals(example: Example) -> Sequence[Literals]:
     """Return what free texts must contain, along the required calls."""
-    says: Sequence[Literals] = example.setup.get("says", [])
-    if not isinstance(says, list) or not all(isinstance(item, dict) for item in says):
+    says = example.setup.get("says", [])
+    where = f"example {example.id!r}: setup.says"
+    if not _are_objects(says):
         raise TaskError(
-            f"example {example.id!r}: setup.says is {quote(says)}",
+            f"{where} is {quote(says)}",
             hint='write a list of objects like {"text": ["42.50"]}, one a call',
         )
-    return says
+    calls = required(example)
+    if len(says) > len(calls):
+        raise TaskError(f"{where} has more items than the target has calls")
+    for call, item in zip(calls, says, strict=False):
+        _check_literals(where, call, item)
+    found: Sequence[Literals] = says
+    return found
 
 
-def broken(example: Example, made: Sequence[Call]) -> list[str]:
-    """Return the names of the negative assertions that some write breaks."""
+def _check_literals(where: str, call: Call, item: Mapping[str, Any]) -> None:
+    for name, parts in item.items():
+        if name not in call.arguments:
+            raise TaskError(
+                f"{where}.{name}: {call.tool} of the target has no such argument",
+                hint="write it there too, with a text that says what it must",
+            )
+        texts = isinstance(parts, list) and all(
+            isinstance(part, str | int | float) for part in parts
+        )
+        if not texts:
+            raise TaskError(
+                f"{where}.{name} is {quote(parts)}", hint='write a list of texts: ["42.50"]'
+            )
+
+
+def broken(example: Example, made: Sequence[Call], tools: Collection[str]) -> list[str]:
+    """Return the names of the negative assertions that some write breaks; `tools` are all names."""
+    where, nevers = f"example {example.id!r}: setup.never", example.setup.get("never", [])
+    if not _are_objects(nevers):
+        raise TaskError(
+            f"{where} is {quote(nevers)}",
+            hint='write a list of objects like {"name": …, "tool": …, "arguments": {…}}',
+        )
     names = []
-    for never in example.setup.get("never", []):
+    for never in nevers:
         (asserted,) = _calls(example, [{"arguments": {}, **never}])
+        if asserted.tool not in tools:
+            known = did_you_mean(asserted.tool, tools)
+            raise TaskError(
+                f"{where} names {quote(asserted.tool)}; there is no such tool", hint=known
+            )
         if any(call.tool == asserted.tool and _has(call, asserted.arguments) for call in made):
             names.append(str(never.get("name", asserted.tool)))
     return names
+
+
+def _are_objects(items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, Mapping) for item in items)
 
 
 def _calls(example: Example, items: Sequence[Mapping[str, Any]]) -> list[Call]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung.core.errors import TaskError
 from rung.core.spelling import quote
 from rung.worlds.canonical import canonical
 
@@ -44,6 +45,25 @@ class Kind:
     """What its ids start with: `T`."""
     body: str = ""
     """Its column of running text, searched only when nothing else fits."""
+
+    def __post_init__(self) -> None:
+        """Raise TaskError for a prefix that no look-up would find."""
+        if self.prefix != self.prefix.upper():
+            raise TaskError(
+                f"the prefix of {self.noun!r} ids is {self.prefix!r}, not in capitals",
+                hint=f"write {self.prefix.upper()!r}",
+            )
+
+
+def check_ids(rows: Mapping[str, Sequence[Mapping[str, Any]]], kinds: Mapping[str, Kind]) -> None:
+    """Raise ValueError for an id that is no prefix with a number; KeyError when there is none."""
+    for table, kind in kinds.items():
+        for row in rows.get(table, ()):
+            if not re.fullmatch(rf"{re.escape(kind.prefix)}-\d+", str(row["id"])):
+                raise ValueError(
+                    f"{table} has a row with the id {quote(row['id'])};"
+                    f" ids look like {kind.prefix}-1042"
+                )
 
 
 class Tables:

@@ -154,14 +154,15 @@ def _arguments(function: Callable[..., Any], where: str) -> type[BaseModel]:
 def _checked(entry: _Entry, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments as the function takes them; raises Refused for the first wrong one."""
     fields = entry.arguments.model_fields
+    named = {str(field.validation_alias or name): field for name, field in fields.items()}
     for name in arguments:
-        if name not in fields:
-            known = did_you_mean(name, fields)
+        if name not in named:
+            known = did_you_mean(name, named)
             raise Refused(f"{entry.tool.name} has no argument {quote(name)}; {known}")
     given = {
         name: value
         for name, value in arguments.items()
-        if value is not None or fields[name].is_required()
+        if value is not None or named[name].is_required()
     }
     try:
         model = entry.arguments.model_validate_json(json.dumps(given), strict=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rung.core.errors import TaskError
-from rung.core.spelling import did_you_mean, listing
+from rung.core.spelling import did_you_mean, listing, quote
 from rung.tasks import user_code
 from rung.tasks.task import Example
 from rung.worlds import setup
-from rung.worlds.scoring import judge, settle
-from rung.worlds.tables import Kind, Refused, Row, Tables
+from rung.worlds.scoring import Literals, judge, settle
+from rung.worlds.tables import Kind, Refused, Row, Tables, check_ids
 from rung.worlds.toolbox import Toolbox
 from rung.worlds.world import Call, Outcome, Result, Tool, World
 
@@ -68,10 +68,10 @@ class TableWorld:
 
     def score(self, example: Example, calls: Sequence[Call]) -> Outcome:
         """Play the calls and judge the state they leave; free texts count by what they say."""
-        required, says = setup.required(example), setup.literals(example)
+        required, says = self._required(example)
         made = [call for call in calls if self._toolbox.writes(call.tool)]
         first = self._tables(example)
-        asked, _ = self._play(example, required)
+        asked = self._asked(example)
         left, changing = self._play(example, settle(required, made, says))
         reached = left.changes(first) == asked.changes(first)
         return judge(
@@ -81,8 +81,30 @@ class TableWorld:
             reached=reached,
             changed=bool(left.changes(first)),
             unasked=() if reached else changing,
-            forbidden=setup.broken(example, made),
+            forbidden=setup.broken(example, made, [tool.name for tool in self._toolbox.tools()]),
         )
+
+    def _required(self, example: Example) -> tuple[list[Call], list[Literals]]:
+        """Return the target's writes and what their texts must say."""
+        calls, says = setup.required(example), setup.literals(example)
+        texts = [*says, *[dict[str, Sequence[str]]()] * len(calls)]
+        pairs = [
+            (call, text)
+            for call, text in zip(calls, texts, strict=False)
+            if self._toolbox.writes(call.tool)
+        ]
+        return [call for call, _ in pairs], [text for _, text in pairs]
+
+    def _asked(self, example: Example) -> Tables:
+        """Return the state that the target leads to; raises TaskError when a call of it fails."""
+        session = self.start(example)
+        for call in setup.required(example):
+            if error := session.call(call).error:
+                raise TaskError(
+                    f"example {example.id!r}: a call of its target fails: {call.tool}: {error}",
+                    hint="mend the target, or setup.rows",
+                )
+        return session.tables
 
     def _play(self, example: Example, writes: Sequence[Call]) -> tuple[Tables, list[int]]:
         """Return the state that writes leave, and the positions of those that changed it."""
@@ -98,15 +120,20 @@ class TableWorld:
         setup.check_keys(example, ("rows", *setup.KEYS))
         where = f"example {example.id!r}"
         own = example.setup.get("rows", {})
+        if not isinstance(own, Mapping):
+            raise TaskError(f"{where}: setup.rows is {quote(own)}", hint="write rows by table")
         for table in own:
             if table not in self._kinds:
                 known = did_you_mean(table, self._kinds)
                 raise TaskError(f"{where}: setup.rows has a table {table!r}", hint=known)
         rows = {table: [*self._rows.get(table, ()), *own.get(table, ())] for table in self._kinds}
         try:
+            check_ids(rows, self._kinds)
             return Tables(rows, self._kinds)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError):
             raise TaskError(f"{where}: a row of setup.rows has no id") from None
+        except ValueError as error:
+            raise TaskError(f"{where}: {error}") from None
 
 
 class TableSession:

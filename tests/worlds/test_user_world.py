@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -232,6 +233,14 @@ def test_a_mistake_in_a_tool_names_its_line(task: Task) -> None:
         ({"rows": {"orders": [{"email": "x"}]}}, "a row of setup.rows has no id"),
         ({"look_ups": [{"tool": "find_orders"}]}, "is no list of calls"),
         ({"says": {"text": ["80"]}}, "setup.says is"),
+        ({"rows": [{"id": "A-1"}]}, "setup.rows is"),
+        ({"rows": {"orders": {"id": "A-1"}}}, "a row of setup.rows has no id"),
+        ({"rows": {"orders": [{"id": 7}]}}, "orders has a row with the id 7; ids look like A-1042"),
+        ({"rows": {"orders": [{"id": "a-7"}]}}, "a row with the id 'a-7'"),
+        ({"never": {"tool": "refund"}}, "setup.never is"),
+        ({"never": ["refund"]}, "setup.never is"),
+        ({"never": [{"tool": "refund"}]}, "setup.never names 'refund'; there is no such tool"),
+        ({"says": [{"text": ["80"]}]}, "setup.says has more items than the target has calls"),
     ],
 )
 def test_a_setup_that_cannot_be_used_is_named(setup: dict[str, Any], message: str) -> None:
@@ -242,6 +251,62 @@ def test_a_setup_that_cannot_be_used_is_named(setup: dict[str, Any], message: st
     with pytest.raises(TaskError, match=message):
         world.oracle(example)
         world.score(example, [])
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ([{}, {"text": "80.00"}], r"setup.says.text is '80.00' \(write a list of texts"),
+        ([{"note": ["80.00"]}], "setup.says.note: refund of the target has no such argument"),
+    ],
+)
+def test_what_texts_must_say_is_checked(task: Task, says: list[Any], message: str) -> None:
+    example = replace(task.train[0], setup={"says": says})
+    with pytest.raises(TaskError, match=message):
+        open_world(task).score(example, calls(REFUND, MAIL))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("refund", {"order": "A-9999", "reason": "defective"}), "no order 'A-9999'"),
+        (("refnd", {}), "there is no tool 'refnd'"),
+    ],
+)
+def test_a_target_that_the_world_refuses_is_no_reason_to_do_nothing(
+    task: Task, call: Any, message: str
+) -> None:
+    target = {"calls": [one.to_json() for one in calls(call)]}
+    example = replace(task.train[0], target=target, setup={})
+    with pytest.raises(TaskError, match=f"example 'r1': a call of its target fails: .*{message}"):
+        open_world(task).score(example, [])
+
+
+def test_look_ups_in_a_target_cost_nothing(task: Task) -> None:
+    example = task.train[0]
+    look = Call(tool="find_orders", arguments={"email": "ada@mail.example"})
+    target = {"calls": [look.to_json(), *example.target["calls"]]}
+    looking = replace(example, target=target, setup={"says": [{}, {}, {"text": ["80.00"]}]})
+    outcome = open_world(task).score(looking, calls(REFUND, MAIL))
+    assert (outcome.action_level, outcome.strict, outcome.num_missing) == (1.0, True, 0)
+
+
+def test_a_prefix_is_in_capitals() -> None:
+    with pytest.raises(TaskError, match="the prefix of 'order' ids is 'a', not in capitals"):
+        Kind(noun="order", prefix="a")
+
+
+def test_an_argument_may_have_a_name_that_python_keeps_to_itself() -> None:
+    box = Toolbox()
+
+    @box.tool
+    def mails(state: Any, from_: Annotated[str, Field(alias="from")]) -> str:
+        """Count mails."""
+        return from_
+
+    assert list(box.tools()[0].parameters["properties"]) == ["from"]
+    assert box.use(None, Call(tool="mails", arguments={"from": "ada"})).value == "ada"
+    assert "did you mean 'from'" in box.use(None, Call(tool="mails", arguments={"fro": ""})).error
 
 
 def test_new_rows_are_compared_without_their_ids() -> None:
