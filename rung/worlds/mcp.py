@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FILE = "mcp.toml"
 SCORING = "required calls only: the state of an MCP server can be neither reset nor compared"
 _ENDED = "the run was ended during this call."
+_MAX_REASON_CHARS = 300
 _INVALID_PARAMS, _METHOD_NOT_FOUND, _CONNECTION_CLOSED = -32602, -32601, -32000
 _OUTAGE = re.compile(
     r"\b(?:time[d-]? ?out|unavailable|overloaded|rate limit(?:ed)?|too many requests|connection"
@@ -66,9 +67,10 @@ class McpWorld:
         return cls(config, path.parent, name)
 
     def tools(self, example: Example | None = None) -> Sequence[Tool]:
-        """Return every tool the server lists, the same for every example."""
+        """Return every tool the server lists, the same for every example; raises TaskError when it
+        cannot list them."""
         if self._tools is None:
-            listed = self._connected().tools()
+            listed = self._list()
             self._wire_names = {_name(tool.name): tool.name for tool in listed}
             if len(self._wire_names) < len(listed):
                 raise TaskError(f"{self.name}: two tools of the MCP server have one name")
@@ -122,7 +124,7 @@ class McpWorld:
             reached=not unasked and all(pair.match == 1.0 for pair in pairs),
             changed=bool(made),
             unasked=unasked,
-            forbidden=setup.broken(example, made),
+            forbidden=setup.broken(example, made, [tool.name for tool in self.tools()]),
             details={"scoring": SCORING},
         )
 
@@ -145,6 +147,19 @@ class McpWorld:
             self._server = Server(command)
         return self._server
 
+    def _list(self) -> list[ServerTool]:
+        from mcp import MCPError
+
+        try:
+            return self._connected().tools()
+        except (MCPError, TimeoutError, OSError, RuntimeError, ValueError) as error:
+            self.close()
+            raise TaskError(
+                f"{self.name}: the MCP server of {self._folder / FILE} cannot list its tools:"
+                f" {_reason(error)}",
+                hint="run the command of mcp.toml in that folder by hand",
+            ) from error
+
     def _ask(self, call: Call) -> Result:
         from mcp import MCPError
 
@@ -156,8 +171,7 @@ class McpWorld:
             fault = error.code in (_INVALID_PARAMS, _METHOD_NOT_FOUND)
             return Result(error=f"{call.tool}: {error}", fault="input" if fault else "tool")
         except (TimeoutError, OSError, RuntimeError, ValueError) as error:
-            reason = str(error) or type(error).__name__
-            return Result(error=f"{call.tool}: {reason}", fault="tool")
+            return Result(error=f"{call.tool}: {_reason(error)}", fault="tool")
         return _result(call.tool, answer)
 
 
@@ -169,6 +183,12 @@ def _tool(tool: ServerTool) -> Tool:
         parameters=tool.input_schema,
         writes=not (marks is not None and marks.read_only_hint is True),
     )
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _MAX_REASON_CHARS else f"{text[:_MAX_REASON_CHARS]}…"
 
 
 def _name(name: str) -> str:

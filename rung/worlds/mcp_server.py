@@ -105,13 +105,15 @@ class Server:
 
     async def _list(self) -> list[ServerTool]:
         tools: list[ServerTool] = []
-        cursor = None
+        cursors: list[str | None] = [None]
         while True:
-            page = await self._client.list_tools(cursor=cursor)
+            page = await self._client.list_tools(cursor=cursors[-1])
             tools += page.tools
-            cursor = page.next_cursor
-            if cursor is None:
+            if page.next_cursor is None:
                 return tools
+            if page.next_cursor in cursors:
+                raise ValueError(f"it gives the cursor {page.next_cursor!r} twice")
+            cursors.append(page.next_cursor)
 
     def _ask(self, question: Coroutine[Any, Any, T]) -> T:
         asked = asyncio.run_coroutine_threadsafe(question, self._loop)

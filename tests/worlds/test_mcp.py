@@ -222,6 +222,40 @@ def test_a_server_that_does_not_start_is_named(
         broken.tools()
 
 
+BAD_SERVER = """
+import json, os, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    params, how = asked.get("params", {}), sys.argv[1]
+    answer = {"result": {"protocolVersion": params.get("protocolVersion"), "capabilities": {},
+              "serverInfo": {"name": "x", "version": "1"}}}
+    if asked["method"] == "tools/list":
+        answer = json.loads(how) if how[0] == "{" else os._exit(3)
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ('{"error": {"code": -32603, "message": "the store is locked"}}', "the store is locked"),
+        ("die", "Connection closed"),
+        ('{"result": {"tools": [{"name": "a"}]}}', "tools.0.inputSchema Field required"),
+        ('{"result": {"tools": [], "nextCursor": "p2"}}', "the cursor 'p2' twice"),
+    ],
+)
+def test_tools_that_cannot_be_listed_are_said_to_be(
+    world: McpWorld, tmp_path: Path, answer: str, message: str
+) -> None:
+    command = [sys.executable, "-c", BAD_SERVER, answer]
+    broken = McpWorld.open(configure(tmp_path, command=command, timeout_s=20) / FILE, "broken")
+    with pytest.raises(TaskError, match=f"the MCP server of .* cannot list its tools: .*{message}"):
+        broken.tools()
+    broken.close()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
