@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"\w[\w.+%'-]*@[\w-]+(?:\.[\w-]+)+")
 _KEY = re.compile(r"(?i:(?:.*[_.-])?ids?)|.*[a-z0-9](?:Id|ID)s?")
 _ABOUT = re.compile(r"(?:the |an? )?(?:[\w-]+ )?(?:id|identifier)s?\b", re.IGNORECASE)
 _LOOKS_LIKE_ONE = re.compile(r"[A-Za-z]{2,10}[-_](?!(?:19|20)\d\d$)\d{3,}")

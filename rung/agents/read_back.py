@@ -7,6 +7,7 @@ the look-up does not show is not judged. The look-up costs no model tokens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ _CHANGED = (("field", "new_value"), ("field", "value"), ("column", "value"))
 """Pairs of arguments that name what is changed, and into what."""
 _ID_WORDS = frozenset({"id", "ids"})
 _REMOVES = frozenset({"delete", "remove", "cancel", "archive", "close"})
+_COUNTS_ON = frozenset(
+    {"add", "adjust", "increase", "decrease", "increment", "decrement", "receive", "restock"}
+    | {"consume", "deposit", "withdraw", "credit", "debit", "transfer", "issue"}
+)
+"""What is done to amounts of a record that was there: it shows their sum."""
+_AMOUNT = re.compile(r"[-+]?\d[\d.,]*")
 
 
 def reader_of(call: Call, result: Result, tools: Sequence[Tool]) -> Call | None:
@@ -54,15 +61,19 @@ def contradiction(call: Call, read: Result) -> str:
 
 
 def claims(call: Call) -> dict[str, Any]:
-    """Return what a write says will hold: its scalar arguments, ids aside."""
+    """Return what a write says will hold: its scalar arguments, without ids and what is added."""
     arguments = dict(call.arguments)
+    adds = bool(words_of(call.tool) & _COUNTS_ON) and any(map(is_id_key, arguments))
     for name, value in _CHANGED:
         if name in arguments and value in arguments:
             arguments[str(arguments.pop(name))] = arguments.pop(value)
     return {
         name: value
         for name, value in arguments.items()
-        if not is_id_key(name) and isinstance(value, str | int | float) and value != ""
+        if not is_id_key(name)
+        and isinstance(value, str | int | float)
+        and value != ""
+        and not (adds and _AMOUNT.fullmatch(str(value)))
     }
 
 

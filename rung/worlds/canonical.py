@@ -32,7 +32,7 @@ _WRITTEN = (
     re.compile(rf"\b{_WEEKDAY}{_MONTH} {_DAY},? {_YEAR}\b"),
 )
 _TIME = re.compile(
-    r"(?<![\w:.])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::00(?:\.0+)?)?z?"
+    r"(?<![\w:.])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::00(?:\.0+)?)?(?:z|\+00:00)?"
     r"(?: ?(?P<half>[ap])\.?m\b\.?)?(?![\w:])"
 )
 _HOUR = re.compile(r"(?<![\w:.])(?P<hour>\d{1,2}) ?(?P<half>[ap])\.?m\b\.?")

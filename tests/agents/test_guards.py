@@ -105,6 +105,7 @@ LEGITIMATE = [
     call("tickets.close", ticket_id="INV-4411", note=""),
     call("tickets.link", ticket="00012345", others=[{"cardIds": "card_901, card_903"}]),
     call("meetings.invite", attendees="bo.ray@kite.io", room="B-202", title="Q3-2026 plan"),
+    mail("sam.ode@kite.io", "'bo.ray@kite.io' was told, -sam.ode@kite.io too."),
     call("sheets.write", cell="B2", value="report_2026"),
     call("sheets.write", cell="B2", value="17"),
     call("cards.get", card_id="card_555"),

@@ -70,6 +70,19 @@ def test_numbers_and_times_are_compared_by_meaning() -> None:
     assert contradiction(write, Result(value={"minutes": 30, "start": "2026-03-05T10:00"})) == ""
 
 
+@pytest.mark.parametrize("name", ["items.receive", "add_item_stock", "adjust_item"])
+def test_an_amount_that_is_added_is_not_what_the_record_shows(name: str) -> None:
+    write = call(name, item_id="i", amount=5, shelf="B")
+    assert contradiction(write, Result(value={"item_id": "i", "amount": 15, "shelf": "B"})) == ""
+    assert contradiction(write, Result(value={"amount": 15, "shelf": "A"})).startswith("shelf is")
+
+
+def test_an_amount_that_is_set_or_of_a_new_record_is_what_it_shows() -> None:
+    shown = Result(value={"amount": 15})
+    for write in (call("items.update", item_id="i", amount=5), call("items.add", amount=5)):
+        assert contradiction(write, shown) == "amount is not 5 there but '15'"
+
+
 def ignoring(number: int, made: Call) -> Result | None:
     """A tool that says it moved the card and did not, the first time."""
     first = made.tool == "cards.move" and number == 2
