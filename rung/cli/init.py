@@ -49,14 +49,27 @@ def init(
         raise ConfigError(f"--ties {ties!r} is unknown", hint="--ties near, exact or group")
     from rung.flow.make import init as init_file
 
-    if source in BUNDLED:
-        task = make_bundled(source, name, seed=seed, **_sizes(sizes))
+    bundled = source if source in BUNDLED else bundled_from(Path(source), name)
+    if bundled:
+        given = {
+            "--input": input_column,
+            "--target": target,
+            "--schema": schema,
+            "--group": group,
+            "--instruction": instruction,
+            "--resplit": resplit,
+            "--ties": ties != "near",
+        }
+        _refuse_options(given, bundled)
+        data = None if source in BUNDLED else Path(source)
+        task = make_bundled(bundled, name, data=data, seed=seed, **_sizes(sizes))
         _print(task.name, str(task.path), task, [], as_json)
         return
-    if bundled := bundled_from(Path(source), name):
-        task = make_bundled(bundled, name, data=Path(source), seed=seed, **_sizes(sizes))
-        _print(task.name, str(task.path), task, [], as_json)
-        return
+    if sizes:
+        raise ConfigError(
+            "--sizes is for bundled tasks, a file has the rows it has",
+            hint=f"rung init {name} --from helpdesk --sizes {sizes}",
+        )
     made = init_file(
         name,
         source,
@@ -70,6 +83,15 @@ def init(
         ties=cast(Any, ties),
     )
     _print(name, str(made.task.path), made.task, _notes(made), as_json)
+
+
+def _refuse_options(given: dict[str, Any], bundled: str) -> None:
+    """Raise ConfigError for options that a bundled task takes no notice of."""
+    if unused := [flag for flag, value in given.items() if value]:
+        raise ConfigError(
+            f"{', '.join(unused)} would have no effect: {bundled!r} is a bundled task",
+            hint="make it, then edit its task.toml",
+        )
 
 
 def _notes(made: Any) -> list[str]:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from rung.core.errors import TaskError
 from rung.core.records import Split
-from rung.tasks.folder import check_free, load_task, save_task, tasks_home
+from rung.tasks.folder import CONTRACT, check_free, load_task, save_task, tasks_home
 from rung.tasks.splits import Ties
 from rung.tasks.task import Example, Task
 from rung.worlds import helpdesk, operations, orders, returns, warehouse, workbench
@@ -113,7 +113,7 @@ def load(name: str) -> Task:
     if ("/" in name or name.startswith(".")) and (folder / "task.toml").exists():
         return load_task(folder)
     if name in own_tasks():
-        return load_task(tasks_home() / name)
+        return _own(name)
     if name in BUNDLED:
         return make_bundled(name, name)
     known = ", ".join(sorted({*own_tasks(), *BUNDLED}))
@@ -121,6 +121,17 @@ def load(name: str) -> Task:
         f"there is no task {name!r} (there are: {known})",
         hint="rung init NAME --from FILE --input COLUMN --target COLUMN makes one",
     )
+
+
+def _own(name: str) -> Task:
+    """Return a task of the user's, whose name in the registry must be the one asked for."""
+    task = load_task(tasks_home() / name)
+    if task.name != name:
+        raise TaskError(
+            f"reading {task.path / CONTRACT}: its name is {task.name!r}, not that of its folder",
+            hint=f'write name = "{name}" in it',
+        )
+    return task
 
 
 def bundled_from(folder: Path, name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,24 @@ def test_init_refuses_a_missing_file_and_bad_names(rung_command, tmp_path: Path)
 
 def test_init_refuses_a_name_that_exists(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     refused(rung_command("init", mail, "--from", tmp_path / "mail.csv"), "exists", "another name")
+
+
+def test_a_copied_task_is_not_the_task_that_it_was_copied_from(rung_command, mail: str, tmp_path):  # type: ignore[no-untyped-def]
+    tasks = tmp_path / "rung" / "tasks"
+    shutil.copytree(tasks / mail, tasks / "copy")
+    for verb in ("show", "climb"):
+        refused(rung_command(verb, "copy"), "copy/task.toml", "'mail'", 'name = "copy"')
+    contract = tasks / "copy" / "task.toml"
+    contract.write_text(contract.read_text("utf-8").replace('"mail"', '"copy"'), "utf-8")
+    assert rung_command("show", "copy").out.startswith("copy: ")
+
+
+def test_init_refuses_options_that_would_have_no_effect(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
+    done = rung_command("init", "desk", "--from", "helpdesk", "--instruction", "Sort.", "--resplit")
+    refused(done, "--instruction, --resplit", "helpdesk", "task.toml")
+    path = tmp_path / "data.csv"
+    path.write_text("text,label\na,x\nb,y\n", "utf-8")
+    refused(rung_command("init", "x", "--from", path, "--sizes", "1,1,1"), "--sizes", "helpdesk")
 
 
 def test_unknown_task_lists_the_known_ones(rung_command, mail: str):  # type: ignore[no-untyped-def]
