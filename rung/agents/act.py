@@ -42,7 +42,8 @@ class Hands:
         self._num_blocked = 0
         self._asked: dict[str, int] = {}
         self._in_doubt: dict[str, int] = {}
-        """Writes that may have been done, until something is looked up."""
+        """Writes that may have been done, until a call goes well: where a server does not say which
+        of its tools write, that may be the look-up."""
         self._written: dict[str, int] = {}
         self._num_steps = 0
 
@@ -117,13 +118,14 @@ class Hands:
 
     def _remember(self, call: Call, result: Result, tool: Tool, *, took: bool) -> None:
         self._seen.add(call, result, writes=tool.writes)
+        if not result.error:
+            self._in_doubt.clear()
         if tool.writes and not result.error:
             self._asked.clear()
             if took:
                 self._written[_key(call)] = self._num_steps
         elif result.fault != "tool":
             self._asked[_key(call)] = self._num_steps
-            self._in_doubt.clear()
 
     def _repeated(self, call: Call) -> str:
         """Return what to say to a call that would bring nothing new, else nothing."""

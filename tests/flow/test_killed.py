@@ -166,17 +166,20 @@ def test_two_requests_have_a_journal_each(office: Lasting, monkeypatch: pytest.M
 def test_a_write_that_failed_on_the_way_is_made_again_only_after_a_look(
     office: Lasting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = [SAID[0], SAID[1], SAID[1], SAID[2], SAID[1], SAID[-1]]
+    refused = step("mail.send", to="bo.ray@kite.io", subject="Refused", body="x")
+    said = [SAID[0], SAID[1], refused, SAID[1], SAID[2], SAID[1], SAID[-1]]
     made: list[str] = []
 
     def flaky(desk: Desk, call: Call) -> Result:
         made.append(call.tool)
         if made.count("mail.send") == 1 and call.tool == "mail.send":
             return Result(error="it timed out.", fault="tool")
+        if call.arguments.get("subject") == "Refused":
+            return Result(error="no such subject.", fault="input")
         return Desk.call(desk, call)
 
     monkeypatch.setattr(LastingDesk, "call", flaky)
     speaks(monkeypatch, said.__getitem__)
     assert ask().status == "ok"
-    assert made == ["people.find", "mail.send", "cards.search", "mail.send"]
+    assert made == ["people.find", "mail.send", "mail.send", "cards.search", "mail.send"]
     assert len(office.desk.state["sent"]) == 1
