@@ -43,7 +43,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a task: read, split without leakage, lock the holdout."""
-    from rung.flow.make import BUNDLED, bundled_from, make_bundled
+    from rung.flow.make import BUNDLED, bundled_from, init_bundled
 
     if ties not in ("near", "exact", "group"):
         raise ConfigError(f"--ties {ties!r} is unknown", hint="--ties near, exact or group")
@@ -62,7 +62,7 @@ def init(
         }
         _refuse_options(given, bundled)
         data = None if source in BUNDLED else Path(source)
-        task = make_bundled(bundled, name, data=data, seed=seed, **_sizes(sizes))
+        task = init_bundled(bundled, name, data=data, seed=seed, **_sizes(sizes))
         _print(task.name, str(task.path), task, [], as_json)
         return
     if sizes:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rung.registry.log import begin_anew
+from rung.store import Store
 from rung.tasks.importer import ImportReport, init_task
 from rung.tasks.splits import Ties
+from rung.tasks.task import Task
 from rung.worlds.catalog import BUNDLED, bundled_from, make_bundled
+
+_LEFT = "what was measured and promoted for an earlier task of this name counts no longer"
 
 
 def init(
@@ -31,7 +38,7 @@ def init(
     `split` is honoured unless `resplit`. `ties` says what keeps examples in one split besides the
     group: near-duplicate inputs, exact ones, or nothing.
     """
-    return init_task(
+    made = init_task(
         name,
         Path(source),
         input_column=input,
@@ -43,6 +50,19 @@ def init(
         resplit=resplit,
         ties=ties,
     )
+    return replace(made, notes=(*made.notes, _LEFT)) if _begins_anew(name) else made
 
 
-__all__ = ["BUNDLED", "ImportReport", "bundled_from", "init", "make_bundled"]
+def init_bundled(bundled: str, name: str, *, data: Path | None = None, **sizes: int) -> Task:
+    """Make a task that is bundled under a name."""
+    task = make_bundled(bundled, name, data=data, **sizes)
+    _begins_anew(name)
+    return task
+
+
+def _begins_anew(name: str) -> bool:
+    with closing(Store()) as store:
+        return begin_anew(store, name)
+
+
+__all__ = ["BUNDLED", "ImportReport", "bundled_from", "init", "init_bundled"]

@@ -1,12 +1,13 @@
 """Read and extend a task's registry: which route serves, what served before, what was proposed.
 
-A line is never changed. What serves now follows from the log: promotions push, rollbacks pop.
+A line is never changed. What serves now follows from the log: promotions push, rollbacks pop, a new
+task of the same name begins anew.
 Whether a route deserves promotion is the gate's business; a receipt is only carried here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,10 @@ from rung.core.errors import ConfigError, GateError
 from rung.core.hashing import content_hash
 from rung.engines.adapters import is_adapter_name
 from rung.routes.route import Route
-from rung.store import Store
+from rung.store import RegistryEntry, Store
 
 CANDIDATE, VERDICT, PROMOTE, ROLL_BACK = "candidate", "verdict", "promote", "rollback"
-PARITY = "parity"
+PARITY, ANEW = "parity", "anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,25 @@ def in_service(promotion: Promotion) -> Route:
     return replace(promotion.route, name=f"{promotion.route.name}@service")
 
 
+def begin_anew(store: Store, task: str) -> bool:
+    """Leave behind what was measured of an earlier task of this name: its routes may have learnt
+    from what is now the holdout. Return whether there was anything."""
+    if not _lines(store, task):
+        return False
+    store.append_registry(task=task, action=ANEW, route_hash="", payload={})
+    return True
+
+
+def _lines(store: Store, task: str) -> Sequence[RegistryEntry]:
+    """Return the lines of the task that has this name now, oldest first."""
+    entries = store.registry(task)
+    begins = [at + 1 for at, entry in enumerate(entries) if entry.action == ANEW]
+    return entries[begins[-1] if begins else 0 :]
+
+
 def record_candidates(store: Store, task: str, routes: Iterable[Route]) -> None:
     """Log routes that were measured, so that they can be run and asked by name later."""
-    known = {entry.route_hash for entry in store.registry(task) if entry.action == CANDIDATE}
+    known = {entry.route_hash for entry in _lines(store, task) if entry.action == CANDIDATE}
     for route in routes:
         if route.hash not in known:
             store.append_registry(
@@ -60,7 +77,7 @@ def record_verdict(
 
 def passed(store: Store, task: str, route: Route) -> dict[str, Any] | None:
     """Return the latest receipt in which the gate said promote to this route, or None."""
-    for entry in reversed(store.registry(task)):
+    for entry in reversed(_lines(store, task)):
         if entry.action == VERDICT:
             verdicts = entry.payload["receipt"]["report"]["candidates"]
             names = [item["name"] for item in verdicts if item["verdict"] == PROMOTE]
@@ -140,7 +157,7 @@ def promoted(store: Store, task: str, *, except_by: str = "") -> Promotion | Non
     `except_by` leaves out what one climb promoted: its incumbent when it is started again.
     """
     stack: list[Promotion] = []
-    for entry in store.registry(task):
+    for entry in _lines(store, task):
         if entry.action == PROMOTE and (not except_by or entry.payload["run"] != except_by):
             route = Route.from_json(entry.payload["route"])
             stack.append(
@@ -153,7 +170,7 @@ def promoted(store: Store, task: str, *, except_by: str = "") -> Promotion | Non
 
 def measured(store: Store, task: str) -> list[Route]:
     """Return every route that was measured, oldest first."""
-    entries = store.registry(task)
+    entries = _lines(store, task)
     return [Route.from_json(entry.payload) for entry in entries if entry.action == CANDIDATE]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -63,6 +64,23 @@ def test_a_route_is_not_used_on_a_changed_task(
     contract.write_text(text, "utf-8")
     with pytest.raises(ConfigError, match="instruction of task 'mail' changed since route 'head'"):
         next(iter(rung.ask("mail", ["my card"])))
+
+
+def test_a_task_made_again_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "open_engine", tickets.open_weak)
+    csv_file = tickets.write_csv(tmp_path / "mail.csv")
+    first = rung.init("mail", csv_file, input="text", target="label")
+    assert not any("earlier task" in note for note in first.notes)
+    assert rung.climb("mail", rung.Options(models=("fake:weak",), limit=40)).promoted == "head"
+    shutil.rmtree(first.task.path)
+    again = rung.init("mail", csv_file, input="text", target="label", seed=1)
+    assert any("earlier task of this name counts no longer" in note for note in again.notes)
+    with pytest.raises(ConfigError, match="no route of task 'mail' is in service"):
+        next(iter(rung.ask("mail", ["my card"])))
+    with pytest.raises(ConfigError, match="none yet"):
+        next(iter(rung.ask("mail", ["my card"], route="head")))
+    climb = rung.climb("mail", rung.Options(models=("fake:weak",), limit=40))
+    assert (climb.incumbent, climb.promoted) == ("blank", "head")
 
 
 def test_a_newly_fitted_route_is_judged_against_the_one_of_its_name_in_service(
