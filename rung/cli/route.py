@@ -132,6 +132,7 @@ def _mine(name: str, asking: Any, as_json: bool) -> None:
 
 def _fit(name: str, asking: Any, choice: dict[str, Any], as_json: bool) -> None:
     from rung.flow.route import fit, fit_json
+    from rung.report.export import finite
 
     with show_progress(quiet=as_json) as tell:
         fitted, made, folder = fit(name, asking, tell=tell, **choice)
@@ -141,7 +142,7 @@ def _fit(name: str, asking: Any, choice: dict[str, Any], as_json: bool) -> None:
         found = fit_json(fitted, made)
         del found["trial"]
     if as_json:
-        print_json({**found, "run": str(folder)})
+        print_json(finite({**found, "run": str(folder)}))
         return
     _print_fit(found)
     say(f"next: rung gate {name} {made.name}, or rung route {name} simulate")
@@ -167,6 +168,7 @@ def _print_fit(found: dict[str, Any]) -> None:
 
 def _show(name: str, html: Path | None, as_json: bool) -> None:
     from rung.flow.route import last_fit, rules_of
+    from rung.report.export import finite
     from rung.report.routing_plot import write_routing_html
     from rung.routes.escalation.rules_file import rules_to
     from rung.routes.escalation.wording import rule_sentence
@@ -179,7 +181,7 @@ def _show(name: str, html: Path | None, as_json: bool) -> None:
         write_routing_html(name, found, sentences, html)
         say(f"page: {html}")
     if as_json:
-        print_json({**found, "rules": rules_to(rules), "run": str(path.parent)})
+        print_json(finite({**found, "rules": rules_to(rules), "run": str(path.parent)}))
         return
     for line in sentences or ["no rules"]:
         print(line)
@@ -188,11 +190,12 @@ def _show(name: str, html: Path | None, as_json: bool) -> None:
 
 def _simulate(name: str, as_json: bool, **given: float) -> None:
     from rung.flow.route import simulate
+    from rung.report.export import finite
     from rung.routes.escalation.wording import worth_lines
 
     worth = simulate(name, **given)
     if as_json:
-        print_json(worth.to_json())
+        print_json(finite(worth.to_json()))
         return
     for line in worth_lines(worth):
         print(line)

@@ -31,7 +31,7 @@ from rung.routes.escalation.rules import Rules
 from rung.routes.escalation.rules_file import FILE, read_rules, rules_to, write_rules
 from rung.routes.escalation.worth import Worth, value_of
 from rung.routes.route import Route
-from rung.store import RunDir
+from rung.store import RunDir, file_name
 from rung.tasks.task import Task
 from rung.worlds.catalog import load
 
@@ -128,8 +128,10 @@ def fit(
 def last_fit(task: str) -> tuple[dict[str, Any], Path]:
     """Return the newest fit of a task as JSON; raises ConfigError when there is none."""
     name = load(task).name
+    # twelve digits of a hash: a task whose name begins with this one's has a longer rest
     paths = sorted(
-        (config.home() / "runs").glob(f"route-{name}-*/{RESULT}"), key=lambda p: p.stat().st_mtime
+        (config.home() / "runs").glob(f"route-{file_name(name)}-{'?' * 12}/{RESULT}"),
+        key=lambda path: path.stat().st_mtime,
     )
     if not paths:
         raise ConfigError(f"task {name!r} has no fitted cascade", hint=f"rung route {name} fit")
@@ -149,14 +151,23 @@ def simulate(
     training_serves: float = float("inf"),
     hosting_usd_per_day: float = 0.0,
 ) -> Worth:
-    """Price the last fit at the user's volume: three tiers, price shocks, break-even, verdict."""
+    """Price the last fit at the user's volume: three tiers, price shocks, break-even, verdict.
+
+    Raises ConfigError where nothing was fitted or the volume is 0.
+    """
     loaded = load(task)
+    volume = volume_per_day or loaded.volume_per_day
+    if volume <= 0.0:
+        raise ConfigError(
+            f"task {loaded.name!r} has no requests a day to price",
+            hint=f"rung route {loaded.name} simulate --volume 1000",
+        )
     data, _ = last_fit(task)
     return value_of(
         trial_from(data["trial"]),
         data["chosen"]["thresholds"],
         data["kinds"],
-        volume_per_day=volume_per_day or loaded.volume_per_day,
+        volume_per_day=volume,
         margin=loaded.gate.margin,
         training_usd=training_usd,
         training_serves=training_serves,

@@ -65,19 +65,20 @@ def climb_json(climb: Climb) -> dict[str, Any]:
         "started": climb.started,
         "duration_s": climb.duration_s,
     }
-    return {key: _finite(value) for key, value in found.items()}
+    return {key: finite(value) for key, value in found.items()}
 
 
 def arm_json(arm: Arm) -> dict[str, Any]:
     """Return one arm as a plain JSON object, rows left out."""
-    return {key: _finite(getattr(arm, key)) for key in ROUTE_KEYS}
+    return {key: finite(getattr(arm, key)) for key in ROUTE_KEYS}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return JSON in which a number that is not finite is null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

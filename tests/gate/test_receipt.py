@@ -75,6 +75,13 @@ def test_untouched_receipt_verifies_anywhere(receipt, tmp_path):
     assert verify_receipt(moved / "receipt.json", split_sha256="ab" * 32) == []
 
 
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", '"\\ud800"'])
+def test_a_value_that_no_receipt_holds_is_listed(receipt, odd):
+    text = receipt.read_text("utf-8")
+    receipt.write_text(text.replace('"seed": 3', f'"seed": {odd}', 1), "utf-8")
+    assert "receipt_sha256: the receipt was edited after it was made" in verify_receipt(receipt)
+
+
 def test_an_incumbent_of_unknown_cost_is_judged_again_as_such(tmp_path):
     incumbent = write_rows(tmp_path / "recorded.jsonl", cost=0.0, wrong=range(12))
     candidate = write_rows(tmp_path / "small.jsonl", cost=0.01)

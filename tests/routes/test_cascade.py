@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -35,6 +37,7 @@ from rung.routes.evaluate import to_row
 from rung.routes.route import Route
 from rung.routes.runtime import Answer
 from rung.routes.spent import PERSON
+from rung.store import RunDir
 from rung.tasks.importer import init_task
 from rung.tasks.task import Example
 
@@ -218,3 +221,36 @@ def test_the_ladder_escalates_to_the_reference_and_to_nobody_without_one(session
     policy = Policy.from_bytes(session.runtime.artifacts.get(route.policy))
     assert "novelty" not in policy.handovers[0].doubt.names
     assert Route.from_json(json.loads(json.dumps(route.to_json()))) == route
+
+
+def fitted_by_hand(digest: str) -> dict[str, Any]:
+    """A fit of two machines, in which no hosted model takes part."""
+    ones, groups = [1.0] * 40, [str(i) for i in range(40)]
+    stage = {"loss_usd": [0.0] * 40, "accepted": ones, "right": ones, "latency_ms": ones}
+    stages = [{"name": name, "cost_usd": ones, **stage} for name in ("small", "strong")]
+    no = [False] * 40
+    trial = {"stages": stages, "scores": [[0.0] * 40], "forced": no, "skipped": no}
+    return {
+        "route_hash": digest,
+        "chosen": {"thresholds": [1.0]},
+        "kinds": ["machine", "machine"],
+        "trial": {**trial, "groups": groups},
+    }
+
+
+def test_a_fit_is_found_for_its_own_task_and_priced_at_a_volume(
+    tmp_path: Path,
+) -> None:
+    csv_file = tickets.write_csv(tmp_path / "mail.csv")
+    task = init_task("mail", csv_file, input_column="text", target_columns=["label"]).task
+    for name in ("mail", "mail-reply"):  # the newer one is of the other task
+        run = RunDir("route", name, {})
+        run.write_json("fit.json", fitted_by_hand(name))
+    assert last_fit("mail")[0]["route_hash"] == "mail"
+    priced = CliRunner().invoke(app, ["route", "mail", "simulate", "--json"])
+    assert json.loads(priced.stdout, parse_constant=pytest.fail)["break_even_factor"] is None
+    contract = task.path / "task.toml"
+    text = re.sub(r"volume_per_day = \S+", "volume_per_day = 0", contract.read_text("utf-8"))
+    contract.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match="no requests a day"):
+        simulate("mail")
