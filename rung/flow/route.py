@@ -84,14 +84,20 @@ def fit(
     """Fit a cascade on dev and log it as a measured route; return the fit, route and run folder.
 
     With fewer than 40 rows nothing is fitted: the fit is None and the route escalates by the
-    five-factor prior. Raises ConfigError where nobody can be escalated to, or both an error rate
-    and a cost are to be promised.
+    five-factor prior. Raises ConfigError where nobody can be escalated to, both an error rate and a
+    cost are to be promised, or either without doubt.
     """
     if max_risk > 0.0 and max_loss_usd > 0.0:
         raise ConfigError(
             f"one threshold cannot promise both --max-risk {max_risk:g} and --max-loss-usd"
             f" {max_loss_usd:g}",
             hint="name one of them",
+        )
+    if not use_doubt and (max_risk > 0.0 or max_loss_usd > 0.0):
+        promised = "--max-risk" if max_risk > 0.0 else "--max-loss-usd"
+        raise ConfigError(
+            f"{promised} is kept by a threshold on doubt, which --no-doubt leaves out",
+            hint="leave out one of them",
         )
     with open_session(task, tell) as session:
         _demand_next(session, asking)

@@ -193,6 +193,8 @@ def test_mine_fit_simulate_and_the_command(session: Session, tmp_path: Path) -> 
     both += ["--max-risk", "0.1", "--max-loss-usd", "0.2"]
     with pytest.raises(ConfigError, match="cannot promise both --max-risk 0.1 and --max-loss-usd"):
         CliRunner().invoke(app, both, catch_exceptions=False)
+    with pytest.raises(ConfigError, match="--max-risk is kept by a threshold on doubt"):
+        fit("mail", asking, max_risk=0.1, use_doubt=False)
     arm, _ = run_route("mail", "cascade", model="fake:weak")
     assert arm.strict >= fitted.trial.stages[0].right.mean()
     worth = simulate("mail", volume_per_day=10_000, training_usd=50)
