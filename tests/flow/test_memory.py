@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,11 @@ def mail(city: str) -> dict[str, Any]:
     }
 
 
+def chatter(split: str, number: int) -> str:
+    """Return words of no meaning that no other row has, or rows would be near-duplicates."""
+    return f"{hashlib.sha256(f'{split} {number}'.encode()).hexdigest()}?"
+
+
 def row(split: str, number: int) -> dict[str, Any]:
     city = CITIES[number % len(CITIES)]
     return {
@@ -50,7 +56,7 @@ def row(split: str, number: int) -> dict[str, Any]:
         "input": f"Tell Ana where I live, for {split} parcel {number}: ana.li@kite.io.",
         "target": {"calls": [mail(city)]},
         "split": split,
-        "earlier": [["Hello!", f"I live in {city}."], ["Is the shop open?"]],
+        "earlier": [["Hello!", f"I live in {city}."], [chatter(split, number)]],
     }
 
 

@@ -196,6 +196,7 @@ def test_routes_without_a_stronger_model_keep_the_hash_they_always_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("rung.routes.route.AGENT_VERSION", 1)
+    monkeypatch.setattr("rung.routes.route.ROUTE_VERSION", 4)
     agent = Route(name="x", rung="r", output="agent", model="m", agent=AgentSpec(num_shots=2),
                   train_hash="t")  # fmt: skip
     drawn = AgentSpec(loop="native", temperature=0.5)

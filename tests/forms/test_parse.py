@@ -271,7 +271,7 @@ HOSTILE = {
 def test_hostile_texts_are_read_in_bounded_time(text: str) -> None:
     start = process_time()
     read = parse_answer(text, FORM)
-    assert process_time() - start < 0.2
+    assert process_time() - start < 0.5  # what grows with the square takes many seconds
     json.dumps(read, allow_nan=False).encode()
 
 

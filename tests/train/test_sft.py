@@ -174,7 +174,7 @@ def pass_rate(task: Task, base: Path, examples: tuple[Example, ...], **route: An
 def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
     """On dev inputs never trained on, through the GGUF adapter, with and without the form."""
     task = toys.write_task(tmp_path / "toy", num_train=36, num_other_words=3)
-    options = TrainOptions(model=str(base), epochs=25, learning_rate=2e-2, rank=8)
+    options = TrainOptions(model=str(base), epochs=40, learning_rate=1.5e-2, rank=8)
     steps: list[int] = []
     done = train(task, options, watch=lambda progress: steps.append(progress.step))
     assert isinstance(done, TrainRun)
