@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rung.core.config import home
 from rung.tasks.task import Example
 from rung.worlds.world import Call, Outcome, Result, Tool
 
@@ -34,6 +35,27 @@ STATE: dict[str, Any] = {
     ],
     "sent": [],
 }
+
+
+CALLS = {
+    "type": "object",
+    "properties": {"calls": {"type": "array"}},
+    "required": ["calls"],
+    "additionalProperties": False,
+}
+
+
+def write_task(rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write the task `desk`, whose world the test gives; return its folder."""
+    folder = home() / "tasks" / "desk"
+    folder.mkdir(parents=True)
+    (folder / "task.toml").write_text(
+        f'name = "desk"\ntitle = "Desk"\ninstruction = "{INSTRUCTION}"\nworld = "world.py"\n'
+    )
+    (folder / "form.json").write_text(json.dumps(CALLS))
+    (folder / "world.py").write_text("WORLD = None\n")
+    (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
 
 
 def step(name: str, /, **arguments: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 import rung
-from board import INSTRUCTION, MAIL, STATE, Board, Desk, step
+from board import MAIL, STATE, Board, Desk, step, write_task
 from rung.agents.spec import AgentSpec
 from rung.core.config import home
 from rung.core.errors import EngineError
@@ -25,12 +24,6 @@ from rung.store import Store
 from rung.worlds import user_world
 from rung.worlds.world import Call, Result
 
-CALLS = {
-    "type": "object",
-    "properties": {"calls": {"type": "array"}},
-    "required": ["calls"],
-    "additionalProperties": False,
-}
 SAID = [
     step("people.find", name="Bo"),
     step("mail.send", to="bo.ray@kite.io", subject="Prices", body="done"),
@@ -61,19 +54,12 @@ class LastingDesk(Desk):
 
 @pytest.fixture
 def office(monkeypatch: pytest.MonkeyPatch) -> Lasting:
-    folder = home() / "tasks" / "desk"
-    folder.mkdir(parents=True)
-    (folder / "task.toml").write_text(
-        f'name = "desk"\ntitle = "Desk"\ninstruction = "{INSTRUCTION}"\nworld = "world.py"\n'
-    )
-    (folder / "form.json").write_text(json.dumps(CALLS))
-    (folder / "world.py").write_text("WORLD = None\n")
     rows = [
         {"id": f"{split}{n}", "input": f"{split} {n}", "target": {"calls": []}, "split": split}
         for split in ("train", "dev", "holdout")
         for n in range(3)
     ]
-    (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_task(rows)
     world = Lasting()
     monkeypatch.setattr(user_world, "load_world", lambda path: world)
     route = Route(

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import rung
-from board import Board, step
+from board import Board, step, write_task
 from gateways import gateway
 from rung.agents.spec import AgentSpec
 from rung.cli import app
@@ -28,12 +28,6 @@ from rung.store import Store
 from rung.worlds import user_world
 from rung.worlds.catalog import load
 
-CALLS = {
-    "type": "object",
-    "properties": {"calls": {"type": "array"}},
-    "required": ["calls"],
-    "additionalProperties": False,
-}
 CITIES = ("Lisbon", "Graz", "Turku", "Porto")
 
 
@@ -80,15 +74,8 @@ class Clerk:
 
 @pytest.fixture
 def clerk(monkeypatch: pytest.MonkeyPatch) -> Clerk:
-    folder = home() / "tasks" / "desk"
-    folder.mkdir(parents=True)
-    (folder / "task.toml").write_text(
-        'name = "desk"\ntitle = "Desk"\ninstruction = "Help."\nworld = "world.py"\n'
-    )
-    (folder / "form.json").write_text(json.dumps(CALLS))
-    (folder / "world.py").write_text("WORLD = None\n")
     rows = [row(split, n) for split in ("train", "dev", "holdout") for n in range(12)]
-    (folder / "examples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    write_task(rows)
     monkeypatch.setattr(user_world, "load_world", lambda path: Board())
     found = Clerk()
     opened = opener(found)
