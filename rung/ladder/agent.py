@@ -31,9 +31,12 @@ def blank_route(situation: Situation) -> Route:
 
 
 def reference_route(situation: Situation) -> Route:
-    """Return a strong model: its own tool calls where it has them, else the whole agent."""
+    """Return a strong model: its own tool calls where it has them, else the whole agent; told what
+    was said before, as candidates are."""
     spec = _NATIVE if situation.capabilities.tool_calls else _RECOVERY
-    return _route(situation, "reference", "reference", replace(spec, max_tokens=1024))
+    memory = situation.task.spans_conversations
+    spec = replace(spec, max_tokens=1024, memory=memory)
+    return _route(situation, "reference", "reference", spec)
 
 
 def _route(situation: Situation, name: str, rung: str, agent: AgentSpec) -> Route:

@@ -22,6 +22,7 @@ from rung.engines.fake import FakeEngine
 from rung.flow import Input, session
 from rung.flow.climb import Options
 from rung.flow.memory import forget_owner, remembered
+from rung.ladder.agent import reference_route
 from rung.registry import promote_route
 from rung.routes.route import Route
 from rung.store import Store
@@ -106,6 +107,12 @@ def test_a_climb_measures_the_agent_with_and_without_memory(clerk: Clerk) -> Non
     line = next(one for one in climb.answered if "earlier conversations" in one.question)
     assert "memory score higher" in line.interpretation
     assert remembered("desk", "") == ()  # measuring leaves nothing behind
+
+
+def test_a_strong_model_is_told_what_its_candidates_are_told(clerk: Clerk) -> None:
+    with session.open_session("desk") as opened:
+        found = reference_route(session.situation(opened, "fake:clerk", 0))
+    assert found.agent is not None and found.agent.memory
 
 
 def test_earlier_is_for_agents_only_and_has_one_form(clerk: Clerk) -> None:
