@@ -46,10 +46,16 @@ SCRATCHPAD_TOKENS = 64
 
 
 def answer(
-    route: Route, runtime: Runtime, example: Example, *, journal: Journal | None = None
+    route: Route,
+    runtime: Runtime,
+    example: Example,
+    *,
+    journal: Journal | None = None,
+    keep_stages: bool = False,
 ) -> Answer:
     """Answer one input; one that does not fit the model, or asks what the model refuses, becomes an
-    answer of status `failed`. A journal is for an agent, which goes on where it was killed.
+    answer of status `failed`. A journal is for an agent, which goes on where it was killed. The
+    stages of a cascade are answered anew, unless their answers are to be kept in the store.
 
     Raises EngineError for outages and set-up mistakes, ConfigError when the task's form or
     instruction is no longer the one the route was measured with.
@@ -60,9 +66,13 @@ def answer(
     if route.output == "oracle":
         return solve(runtime, example)
     if route.output == "cascade":
-        return run_cascade(
-            route, runtime, example, lambda stage: answered(stage, runtime, example)[0]
-        )
+
+        def ask(stage: Route) -> Answer:
+            if keep_stages:
+                return answered(stage, runtime, example)[0]
+            return answer(stage, runtime, example)
+
+        return run_cascade(route, runtime, example, ask)
     start = monotonic_ms()
     try:
         if route.output == "head":
@@ -93,7 +103,7 @@ def answered(
     if stored is not None:
         return Answer.from_json(stored), True
     journal = _journal(key) if route.agent and runtime.task.world not in SIMULATED else None
-    found = answer(route, runtime, example, journal=journal)
+    found = answer(route, runtime, example, journal=journal, keep_stages=True)
     runtime.store.put_answer(key, found.to_json())
     if journal is not None:
         journal.remove()

@@ -22,6 +22,7 @@ class Remembering:
         self._store = store
         self._task = task
         self._measured: Store | None = None
+        self._read: set[str] = set()
 
     def of(self, example: Example) -> Memory:
         """Return what was said before this request."""
@@ -29,10 +30,11 @@ class Remembering:
             return self._memory(self._store, example.owner, now_utc())
         owner = content_hash(example.earlier)
         measured = self._measured = self._measured or Store("sqlite://")
-        for at, turns in enumerate(example.earlier):
+        for at, turns in enumerate(() if owner in self._read else example.earlier):
             memory = self._memory(measured, owner, str(at))
             for number, text in enumerate(turns):
                 memory.observe(Turn(number=number, role="user", text=text))
+        self._read.add(owner)
         return self._memory(measured, owner, "now")
 
     def close(self) -> None:
@@ -40,6 +42,7 @@ class Remembering:
         if self._measured is not None:
             self._measured.close()
             self._measured = None
+            self._read.clear()
 
     def _memory(self, store: Store, owner: str, conversation: str) -> Memory:
         return Memory(store, task=self._task, owner=owner, conversation=conversation)

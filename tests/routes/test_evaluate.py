@@ -17,7 +17,8 @@ from rung.engines.llama_packages import Chosen
 from rung.engines.open import library_of
 from rung.engines.prices import price_of
 from rung.flow.session import Session, open_session
-from rung.routes.answer import answer_key
+from rung.routes.answer import answer, answer_key, answered
+from rung.routes.escalation.policy import Policy
 from rung.routes.evaluate import MAX_OUTAGES, evaluate
 from rung.routes.route import Route
 from rung.tasks.importer import init_task
@@ -118,3 +119,22 @@ def test_the_last_line_of_a_blank_page_that_was_cut_is_not_taken_for_an_answer(
     cut = replace(BLANK, max_tokens=len(pieces(answer)))
     rows = run(session, Flaky(f"{answer} and so on, as I was about to say."), 1, cut)
     assert rows[0].status == "failed" and "cut at" in str(rows[0].error)
+
+
+def test_a_cascade_in_service_asks_its_stages_anew_and_a_measured_one_does_not(
+    session: Session,
+) -> None:
+    good = '{"label": "billing"}'
+    policy = session.runtime.artifacts.put(Policy(handovers=()).to_bytes())
+    route = Route(
+        name="c", rung="cascade", output="cascade", model="fake:x", stages=(BLANK,), policy=policy
+    )
+    script = Flaky(good, good, good)
+    engine = FakeEngine("fake:x", script=script, capabilities=tickets.ABILITIES)
+    session.runtime._engines["fake:x"] = engine
+    for left in (2, 1):
+        assert answer(route, session.runtime, session.task.dev[0]).status == "ok"
+        assert len(script.answers) == left
+    answered(route, session.runtime, session.task.dev[0])
+    answered(BLANK, session.runtime, session.task.dev[0])  # kept as the cascade's stage
+    assert script.answers == []
