@@ -15,6 +15,7 @@ from rung.agents.episode import Step
 from rung.agents.guards import Block, Guard
 from rung.agents.journal import Tape
 from rung.agents.read_back import contradiction, reader_of
+from rung.agents.remaining import Remaining
 from rung.agents.seen import Seen
 from rung.core.hashing import canonical_json
 from rung.worlds.world import Call, Result, Tool
@@ -39,6 +40,7 @@ class Hands:
         self._guard = Guard(assignment.actions.tools) if assignment.spec.guards else None
         brief = assignment.world.brief(assignment.example)
         self._seen = Seen(assignment.example.input, brief, assignment.instruction)
+        self._remaining = Remaining() if assignment.spec.remaining else None
         self._num_blocked = 0
         self._asked: dict[str, int] = {}
         self._in_doubt: dict[str, int] = {}
@@ -104,6 +106,8 @@ class Hands:
         self._remember(call, result, tool, took=not problem)
         if problem:
             told = f"{told} But reading it back: {problem}."
+        elif self._remaining:
+            told += self._remaining.note(call, result, tool)
         return Step(
             call=call,
             result=result,

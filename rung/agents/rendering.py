@@ -13,6 +13,7 @@ from rung.agents import recovery
 from rung.agents.actions import finish
 from rung.agents.assignment import Assignment, assignment_of
 from rung.agents.conversation import Conversation, observation_of, render_step
+from rung.agents.remaining import Remaining
 from rung.agents.spec import AgentSpec
 from rung.core.records import Message
 from rung.tasks.task import Example
@@ -65,12 +66,16 @@ def _played(
     """Make the calls in a fresh session; yield each prompt and the step that answers it."""
     session = assignment.world.start(assignment.example)
     retries = recovery.MAX_TOOL_RETRIES if assignment.spec.recovery else 0
+    remaining = Remaining() if assignment.spec.remaining else None
     for call in _ended(assignment, calls):
         said = render_step(assignment, conversation, call)
         yield conversation.messages(), said
         if call.tool not in assignment.actions.endings:
             results = recovery.perform(session.call, call, retries=retries)
             told = observation_of(assignment, call, results, conversation.max_observation_tokens)
+            tool = assignment.actions.find(call.tool)
+            if remaining and tool is not None:
+                told += remaining.note(call, results[-1], tool)
             conversation.add(said, [(call.tool, told)])
 
 

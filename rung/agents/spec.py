@@ -17,7 +17,13 @@ Documentation = Literal["schemas", "cards", "none"]
 AGENT_VERSION = 2
 """Raised when the same spec would act differently, so that no stale answer is reused."""
 _SIZES = ("max_steps", "history_tokens", "max_tokens")
-_ADDED = {"temperature": 0.0, "max_escalated": 0, "min_p": 0.0, "outline": False}
+_ADDED = {
+    "temperature": 0.0,
+    "max_escalated": 0,
+    "min_p": 0.0,
+    "outline": False,
+    "remaining": False,
+}
 """Fields younger than stored specs, with the value that all of those have."""
 
 
@@ -38,6 +44,8 @@ class AgentSpec:
     """Check writes before they are made and read them back; see `guards.py`."""
     recovery: bool = True
     """Scripted answers to failures, and retries of tools; off: the plain error."""
+    remaining: bool = False
+    """Say behind a write which rows of the last look-up no write has named (`remaining.py`)."""
     memory: bool = False
     """Tell what the same person stated in earlier conversations (`memory.py`)."""
     abstain: bool = True

@@ -58,6 +58,13 @@ def train(
     curate: Annotated[
         bool, typer.Option("--curate/--no-curate", help="Leave out contradictions and repeats.")
     ] = True,
+    variants: Annotated[
+        int, typer.Option("--variants", min=0, help="Examples to make of each workflow of train.")
+    ] = 0,
+    remaining: Annotated[
+        bool,
+        typer.Option("--remaining/--no-remaining", help="Tell an agent which rows are left."),
+    ] = True,
     start: Annotated[str, typer.Option("--start", help="Adapter to go on from.")] = "",
     also: Annotated[
         list[str] | None, typer.Option("--also", help="Another task to train the adapter for.")
@@ -99,6 +106,8 @@ def train(
         slot_dropout=slot_dropout,
         data=data,
         curate=curate,
+        variants=variants,
+        remaining=remaining,
         start=start,
         also=tuple(also or ()),
         seed=seed,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.core.errors import ConfigError, GateError, TrainError
 from rung.core.seeds import stream
-from rung.gate.touching import check_untouched
+from rung.gate.touching import check_untouched, touching
+from rung.repair.variants import generates, variants
 from rung.tasks.answers import Answers
 from rung.tasks.rows import read_rows
 from rung.tasks.splits import split_hash
@@ -126,7 +127,8 @@ def _examples(task: Task, options: TrainOptions) -> list[Example]:
     if options.data is None:
         if split_hash(task.train) != task.split_hashes["train"]:
             raise GateError(f"the train split of task {task.name!r} is not the one that was locked")
-        return _draw(task.train, options.limit or len(task.train), options.seed)
+        drawn = _draw(task.train, options.limit or len(task.train), options.seed)
+        return [*drawn, *_variants(task, options)]
     rows = read_rows(options.data, Answers(task.schema))
     if other := next((split for _, split in rows if split not in (None, "train")), None):
         raise ConfigError(
@@ -135,6 +137,20 @@ def _examples(task: Task, options: TrainOptions) -> list[Example]:
     examples = [example for example, _ in rows]
     check_untouched(task, examples)
     return examples[: options.limit or len(examples)]
+
+
+def _variants(task: Task, options: TrainOptions) -> list[Example]:
+    """Return more examples of train's share; those that dev or the holdout has are left out."""
+    if not options.variants:
+        return []
+    if not generates(task):
+        raise ConfigError(
+            f"task {task.name!r} has no generator, so --variants {options.variants} makes nothing",
+            hint="add examples to train, or leave --variants out",
+        )
+    made = variants(task, each=options.variants)
+    leaking = touching(task, made) if made else {}
+    return [example for example in made if example.id not in leaking]
 
 
 def _curated(

@@ -233,6 +233,7 @@ def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
         prompt=style["prompt"],
         learn=style["learn"],
         parallel=bool(style["parallel"]),
+        remaining=bool(style.get("remaining", False)),
     )
 
 
@@ -259,6 +260,7 @@ def _style(options: TrainOptions) -> Style:
         parallel=options.parallel,
         shuffled=options.shuffled,
         slot_dropout=options.slot_dropout,
+        remaining=options.remaining,
         seed=options.seed,
     )
 

@@ -17,7 +17,7 @@ from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
 from rung.tasks.generation import of_split
 from rung.train.plan import MIN_EXAMPLES
-from rung.train.trained import Trained, find_trained
+from rung.train.trained import Trained, agent_of, find_trained
 
 
 def propose(situation: Situation) -> tuple[Route, ...]:
@@ -38,13 +38,14 @@ def propose(situation: Situation) -> tuple[Route, ...]:
 def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     """Propose the same four arms of an agent: a blank page or an action form at each step."""
     tools = "none" if trained.style["prompt"] == "bare" else "cards"
-    agent = AgentSpec(seed=situation.seed)
+    agent = agent_of(trained.style, situation.seed)
     adapted = {"rung": "sft", "output": "agent", "adapter": trained.adapter}
+    plain = AgentSpec(seed=situation.seed)
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
     return (
         blank_route(situation),
-        situation.route(name="agent", rung="recovery", output="agent", agent=agent),
+        situation.route(name="agent", rung="recovery", output="agent", agent=plain),
         situation.route(name=trained.method, agent=page, **adapted),
         situation.route(name=f"{trained.method}+form", agent=told, **adapted),
     )

@@ -33,19 +33,22 @@ def generates(task: Task) -> bool:
     return task.world in ("operations", "workbench") or _form_generator(task) is not None
 
 
-def variants(task: Task, places: Collection[str]) -> list[Example]:
+def variants(
+    task: Task, places: Collection[str] | None = None, *, each: int = NUM_EACH
+) -> list[Example]:
     """Return examples that train does not have, with ids of their own; none for a user's task.
 
-    `places` are the workflows wanted, for a task with a world; a form's places are its fields, and
-    every new example has all of them.
+    `places` are the workflows wanted, for a task with a world, of which each gets up to `each`; all
+    of train's when None. A form's places are its fields, and every new example has all of them.
     """
     locked = lock.read_lock(task.path / lock.FILE)
     seed = locked.seed if locked else 0
     if task.world == "operations":
-        return list(_of_workflows(places, seed))
+        return list(_of_workflows(places, each, seed))
     if task.world == "workbench":
         office = cast(Office, open_world(task))
-        return workbench(office, task.train, places, each=NUM_EACH, seed=seed)
+        wanted = places if places is not None else _templates(task)
+        return workbench(office, task.train, wanted, each=each, seed=seed)
     generator = _form_generator(task)
     if generator is None:
         return []
@@ -57,9 +60,13 @@ def variants(task: Task, places: Collection[str]) -> list[Example]:
     return [replace(one, id=f"variant-{short_hash(one.input)}") for one in fresh.values()]
 
 
-def _of_workflows(places: Collection[str], seed: int) -> Iterator[Example]:
+def _templates(task: Task) -> set[str]:
+    return {example.setup["template"] for example in task.train}
+
+
+def _of_workflows(places: Collection[str] | None, each: int, seed: int) -> Iterator[Example]:
     for flow in KNOWN:
-        for number in range(NUM_EACH if flow.name in places else 0):
+        for number in range(each if places is None or flow.name in places else 0):
             id_ = f"variant-{flow.name}-{number}"
             yield write_example(flow, "train", id_, seed, "repair", number)
 

@@ -63,6 +63,10 @@ class TrainOptions:
     """Name of the adapter to go on from."""
     data: Path | None = None
     """Train on the examples of this file (`rung repair --batch`) instead of train."""
+    variants: int = 0
+    """More examples made of each of train's workflows, where the task can make them."""
+    remaining: bool = True
+    """Tell an agent behind a write which of the rows found before are left."""
     also: tuple[str, ...] = ()
     """Other tasks that the same adapter is trained for."""
     curate: bool = True

@@ -65,6 +65,8 @@ class Style:
     """The slots of a form in random order, so that each also stands first."""
     slot_dropout: float = 0.0
     """Probability that a slot is left out of one text; at least one stays."""
+    remaining: bool = False
+    """An agent is told behind a write which of the rows found before are left."""
     max_tokens: int = 256
     """The route's own limit on a value."""
     seed: int = 0

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from rung.agents.spec import AgentSpec
 from rung.core import config
 from rung.core.clock import now_utc
 from rung.store.runs import RunDir
 from rung.train.plan import TrainPlan
 
 RECORD, PLAN = "trained.json", "plan.json"
+MAX_STEPS = 20
+"""Turns of an agent that counts what is left: it knows when to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,13 @@ class Trained:
     def as_of(self, task: str) -> Trained:
         """Return the record as one of the other tasks reads it."""
         return self if task == self.task else replace(self, task=task, train_hash=self.also[task])
+
+
+def agent_of(style: Mapping[str, Any], seed: int) -> AgentSpec:
+    """Return how an agent works that was trained on texts of a style."""
+    if not style.get("remaining"):
+        return AgentSpec(seed=seed)
+    return AgentSpec(seed=seed, remaining=True, max_steps=MAX_STEPS)
 
 
 def record(run: RunDir, trained: Trained) -> None:

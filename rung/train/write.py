@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rung.tasks.task import Example, Task
 from rung.train.scribe import Scribe
 from rung.train.solutions import solution
 from rung.train.texts import Style, Text, Unwritable, episode_texts, form_texts
+from rung.train.trained import agent_of
 from rung.worlds.open import open_world
 from rung.worlds.world import Call
 
@@ -44,7 +45,7 @@ class Writer:
         self.scribe = Scribe(open_speech(base), base.name)
         self.form = None if task.world else compile_form(task.schema, style=task.style)
         self.world = open_world(task) if task.world else None
-        self.agent = agent or AgentSpec(seed=style.seed)
+        self.agent = agent or agent_of(asdict(style), style.seed)
 
     def __enter__(self) -> Writer:
         return self

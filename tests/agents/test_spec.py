@@ -42,6 +42,8 @@ def test_an_unknown_field_is_refused_by_name() -> None:
 
 def test_what_is_off_leaves_no_trace_in_a_spec() -> None:
     plain = AgentSpec().to_json()
-    assert plain.keys().isdisjoint({"temperature", "max_escalated", "min_p", "outline"})
+    assert plain.keys().isdisjoint(
+        {"temperature", "max_escalated", "min_p", "outline", "remaining"}
+    )
     spec = AgentSpec(max_escalated=2, min_p=0.4, outline=True)
     assert AgentSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec

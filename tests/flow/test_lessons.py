@@ -16,13 +16,15 @@ import tiny_gguf
 import toys
 from rung.core.errors import ConfigError
 from rung.engines.adapters import read_adapter
-from rung.flow.lessons import Lesson, Texts, check_mixture, mix
+from rung.flow.lessons import Lesson, Texts, check_mixture, lesson_of, mix
 from rung.flow.train import TrainRun, train
+from rung.gate.touching import touching
 from rung.store import Artifacts
 from rung.tasks.task import Task
 from rung.train.plan import TrainOptions
 from rung.train.texts import Text
 from rung.train.trained import find_trained
+from rung.worlds.catalog import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -57,6 +59,21 @@ def test_tasks_that_cannot_be_trained_along_are_named(task: Task) -> None:
     for others in ([task], [mail, mail]):
         with pytest.raises(ConfigError, match="is named twice"):
             check_mixture(task, others, "sft")
+
+
+def test_more_examples_are_made_of_what_train_has(task: Task) -> None:
+    desk = load("helpdesk")
+    options = TrainOptions(variants=1, curate=False)
+    lesson = lesson_of(desk, options)
+    made = [one for one in lesson.examples if one.id.startswith("variant-")]
+    assert len(lesson.examples) == len(desk.train) + len(made)
+    assert len(made) > 20
+    assert not touching(desk, made)
+    assert (
+        lesson_of(desk, replace(options, variants=0)).examples == lesson.examples[: len(desk.train)]
+    )
+    with pytest.raises(ConfigError, match="has no generator, so --variants 3"):
+        lesson_of(task, replace(options, variants=3))
 
 
 def test_one_adapter_is_trained_for_two_tasks(

@@ -92,6 +92,16 @@ def test_in_a_world_the_arms_are_agents(task: Task) -> None:
     assert [bool(route.adapter) for route in arms] == [False, False, True, True]
 
 
+def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(task: Task) -> None:
+    world = replace(task, world="operations")
+    note(task)
+    assert not any(one.agent.remaining for one in sft.propose(situation(world)) if one.agent)
+    note(task, style={"prompt": "bare", "remaining": True}, made="2026-01-02T00:00:00Z")
+    agents = [one.agent for one in sft.propose(situation(world)) if one.agent]
+    assert [agent.remaining for agent in agents] == [False, False, True, True]
+    assert agents[0].max_steps == agents[1].max_steps < agents[2].max_steps == agents[3].max_steps
+
+
 @pytest.mark.parametrize(
     "given, message",
     [

@@ -1,7 +1,8 @@
 """`options.toml` of a WorkBench task's `world/` folder: which tools an agent is given.
 
 tools = "domains"      # the tools of the query's domains and the directory, or "all"
-extra_tools = false    # small helpers that do date and count arithmetic; for every arm or none
+extra_tools = false    # true: helpers that do date and count arithmetic; for every arm or none
+                       # "answers": also those that decide a query's condition and find its rows
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rung.core.spelling import did_you_mean, quote
 
 FILE = "options.toml"
 ToolChoice = Literal["domains", "all"]
+ExtraTools = bool | Literal["answers"]
 _TOOL_CHOICES = ("domains", "all")
 _KEYS = ("tools", "extra_tools")
 
@@ -26,12 +28,14 @@ class Options:
 
     tools: ToolChoice = "domains"
     """`domains`: those of the query's domains and the directory; `all`: those of all five."""
-    extra_tools: bool = False
-    """Whether agents also get the helpers of `helpers.py`, which the published agents had not."""
+    extra_tools: ExtraTools = False
+    """Whether agents also get the helpers of `helpers.py`, which the published agents had not;
+    `answers`: those of `verdicts.py` and `finders.py`, too."""
 
     def to_toml(self) -> str:
         """Return the text of the file."""
-        return f'tools = "{self.tools}"\nextra_tools = {str(self.extra_tools).lower()}\n'
+        extra = '"answers"' if self.extra_tools == "answers" else str(self.extra_tools).lower()
+        return f'tools = "{self.tools}"\nextra_tools = {extra}\n'
 
 
 def read_options(folder: Path) -> Options:
@@ -55,9 +59,9 @@ def read_options(folder: Path) -> Options:
             f"reading {path}: tools is {quote(options.tools)}",
             hint=did_you_mean(options.tools, _TOOL_CHOICES),
         )
-    if not isinstance(options.extra_tools, bool):
+    if options.extra_tools != "answers" and not isinstance(options.extra_tools, bool):
         raise TaskError(
             f"reading {path}: extra_tools is {quote(options.extra_tools)}",
-            hint="write true or false",
+            hint='write true, false or "answers"',
         )
     return options

@@ -20,13 +20,15 @@ from rung.worlds.workbench import (
     calendar,
     customers,
     directory,
+    finders,
     helpers,
     mail,
     oracle,
     projects,
+    verdicts,
 )
 from rung.worlds.workbench.clock import CLOSES, NOW, OPENS
-from rung.worlds.workbench.options import Options, ToolChoice, read_options
+from rung.worlds.workbench.options import ExtraTools, Options, ToolChoice, read_options
 from rung.worlds.workbench.state import State, read_state
 from rung.worlds.workbench.toolbox import SandboxTool, use
 from rung.worlds.world import Call, Outcome, Result, Tool
@@ -59,7 +61,7 @@ class WorkBench:
     def __init__(self, state: State, options: Options | None = None) -> None:
         self.options = options or Options()
         self._state = state
-        self._helpers = helpers.TOOLS if self.options.extra_tools else ()
+        self._helpers = _helpers(self.options.extra_tools)
         self._tools = {tool.tool.name: tool for tool in (*TOOLS, *self._helpers)}
 
     @classmethod
@@ -68,7 +70,7 @@ class WorkBench:
         folder: Path,
         *,
         tools: ToolChoice | None = None,
-        extra_tools: bool | None = None,
+        extra_tools: ExtraTools | None = None,
     ) -> WorkBench:
         """Read a task's `world/` folder; what is not given comes from its `options.toml`.
 
@@ -141,6 +143,11 @@ class WorkBench:
             if not state.equals(before):
                 changing.append(position)
         return state, changing
+
+
+def _helpers(extra: ExtraTools) -> tuple[SandboxTool, ...]:
+    answers = (*verdicts.TOOLS, *finders.TOOLS) if extra == "answers" else ()
+    return (*helpers.TOOLS, *answers) if extra else ()
 
 
 def _fingerprint(calls: Sequence[Call]) -> Counter[object]:

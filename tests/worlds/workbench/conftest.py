@@ -29,6 +29,12 @@ def helped(state: State) -> WorkBench:
 
 
 @pytest.fixture
+def answering(state: State) -> WorkBench:
+    """The world with those that decide conditions and find rows, too."""
+    return WorkBench(state, Options(extra_tools="answers"))
+
+
+@pytest.fixture
 def data_set(tmp_path: Path) -> Path:
     """A folder with a data set: ten queries, two recorded runs."""
     write_data_set(tmp_path / "bench")

@@ -9,7 +9,7 @@ import pytest
 
 from offices import MARA, TOM, call, example
 from rung.core.errors import TaskError
-from rung.worlds.workbench.options import Options
+from rung.worlds.workbench.options import ExtraTools, Options, read_options
 from rung.worlds.workbench.state import State
 from rung.worlds.workbench.world import WorkBench
 from rung.worlds.world import Call
@@ -104,12 +104,25 @@ def test_options_are_read_from_the_folder_and_may_be_overruled(data_set: Path) -
     assert WorkBench.open(folder, extra_tools=False).options.extra_tools is False
 
 
+@pytest.mark.parametrize("extra, num_more", [(False, 0), (True, 5), ("answers", 5 + 4 + 12)])
+def test_extra_tools_are_written_and_read_back(
+    state: State, tmp_path: Path, extra: ExtraTools, num_more: int
+) -> None:
+    options = Options(extra_tools=extra)
+    (tmp_path / "options.toml").write_text(options.to_toml(), "utf-8")
+    assert read_options(tmp_path) == options
+    tools = WorkBench(state, options).tools(example(domains=["calendar"]))
+    assert len(tools) == 6 + num_more
+    assert not any(tool.writes for tool in tools if tool.name.startswith("helper."))
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
         ('tool = "all"', "unknown key 'tool'"),
         ('tools = "every"', "tools is 'every'"),
         ("extra_tools = 1", "extra_tools is 1"),
+        ('extra_tools = "answer"', "extra_tools is 'answer'"),
         ("extra", "options.toml"),
     ],
 )

@@ -132,10 +132,16 @@ def case(template: str, words: str, query: str, answer: list[Call]) -> Example:
 
 @pytest.mark.parametrize("template, words, query, answer", CASES)
 def test_families(
-    world: WorkBench, helped: WorkBench, template: str, words: str, query: str, answer: list[Call]
+    world: WorkBench,
+    helped: WorkBench,
+    answering: WorkBench,
+    template: str,
+    words: str,
+    query: str,
+    answer: list[Call],
 ) -> None:
     asked = case(template, words, query, answer)
-    for office in (world, helped):
+    for office in (world, helped, answering):
         solution = oracle.solve(office, asked)
         assert solution.deduced, solution.reason
         assert office.score(asked, solution.calls).strict

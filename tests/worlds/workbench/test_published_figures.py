@@ -10,6 +10,7 @@ from rung.flow.run import run_route
 from rung.tasks.task import Example, Task
 from rung.worlds.catalog import make_bundled
 from rung.worlds.workbench import oracle
+from rung.worlds.workbench.options import ExtraTools
 from rung.worlds.workbench.oracle.grounds import sources
 from rung.worlds.workbench.published import data_folder, is_data_set, read_examples
 from rung.worlds.workbench.world import WorkBench
@@ -57,9 +58,9 @@ def test_the_splits(task: Task) -> None:
     assert (len(task.train), len(task.dev), task.num_holdout) == (345, 69, 276)
 
 
-@pytest.mark.parametrize("extra_tools, verbatim", [(False, 562), (True, 652)])
+@pytest.mark.parametrize("extra_tools, verbatim", [(False, 562), (True, 652), ("answers", 647)])
 def test_the_oracle_is_grounded(
-    task: Task, examples: list[Example], extra_tools: bool, verbatim: int
+    task: Task, examples: list[Example], extra_tools: ExtraTools, verbatim: int
 ) -> None:
     world = WorkBench.open(task.path / "world", extra_tools=extra_tools)
     deduced = grounded = seen = 0

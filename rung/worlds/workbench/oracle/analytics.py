@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rung.worlds.workbench.analytics import SOURCES
 from rung.worlds.workbench.oracle.episode import Episode
-from rung.worlds.workbench.oracle.figures import look_up, metric_named, plot
-
-_PERCENT = 100
+from rung.worlds.workbench.oracle.figures import (
+    look_up,
+    metric_named,
+    plot,
+    until_if_ahead,
+    until_if_beyond,
+    until_if_changed,
+)
 
 
 def chart_since(e: Episode) -> None:
@@ -54,9 +59,9 @@ def line_if_beyond(e: Episode) -> None:
     metric = metric_named(slots["natural_language_metric"])
     weeks = slots.get("past_n_weeks")
     since = e.day(f"{weeks} weeks", past=True) if weeks else e.day(slots["natural_language_date"])
-    figures = look_up(e, metric, since)
-    if figures.beyond(slots["more_or_less"], slots["threshold"]):
-        plot(e, metric, since.isoformat(), figures.last_day, "line")
+    until = until_if_beyond(e, metric, since, slots["more_or_less"], slots["threshold"])
+    if until:
+        plot(e, metric, since.isoformat(), until, "line")
 
 
 def line_if_changed(e: Episode) -> None:
@@ -65,9 +70,8 @@ def line_if_changed(e: Episode) -> None:
     metric = metric_named(slots["natural_language_metric"])
     words = slots.get("natural_language_date") or slots["day_of_week"]
     since = e.day(words, past="day_of_week" in slots)
-    figures = look_up(e, metric, since)
-    if _changed(figures.growth, slots):
-        plot(e, metric, since.isoformat(), figures.last_day, "line")
+    if until := until_if_changed(e, metric, since, None, *_change(slots)):
+        plot(e, metric, since.isoformat(), until, "line")
 
 
 def line_if_week_changed(e: Episode) -> None:
@@ -76,24 +80,27 @@ def line_if_week_changed(e: Episode) -> None:
     metric = metric_named(slots["natural_language_metric"])
     until = e.day(slots["day_of_week"], past=True)
     since = until.fromordinal(until.toordinal() - 7)
-    if _changed(look_up(e, metric, since, until).growth, slots):
+    if until_if_changed(e, metric, since, until, *_change(slots)):
         plot(e, metric, since.isoformat(), until.isoformat(), "line")
 
 
 def lines_if_faster(e: Episode) -> None:
     """Plot two metrics if the first grew by more than the second since a weekday."""
     since = e.day(e.slots()["day_of_week"], past=True)
-    metrics = [metric_named(words) for words in _two_metrics(e)]
-    first, second = (look_up(e, metric, since) for metric in metrics)
-    if first.growth > second.growth:
-        for metric in metrics:
-            plot(e, metric, since.isoformat(), first.last_day, "line")
+    first, second = map(metric_named, _two_metrics(e))
+    if until := until_if_ahead(e, (first, second), since, "growth"):
+        for metric in (first, second):
+            plot(e, metric, since.isoformat(), until, "line")
 
 
 def line_of_top_source(e: Episode) -> None:
     """Plot the most popular traffic source since a day."""
     slots = e.slots()
     since = e.day(slots["natural_language_date"])
+    if e.answers:
+        best = e.ask("helper.top_source", time_min=since.isoformat())
+        plot(e, best["metric"], since.isoformat(), best["last_day"], "line")
+        return
     found = {_visits(source): look_up(e, _visits(source), since) for source in SOURCES}
     top = max(found, key=lambda metric: found[metric].sum)
     plot(e, top, since.isoformat(), found[top].last_day, "line")
@@ -103,11 +110,10 @@ def bars_if_more_traffic(e: Episode) -> None:
     """Plot two traffic sources if the first brought more visits in the last weeks."""
     slots = e.slots()
     since = e.day(f"{slots['n_weeks']} weeks", past=True)
-    metrics = [_visits(slots["traffic_source_1"]), _visits(slots["traffic_source_2"])]
-    first, second = (look_up(e, metric, since) for metric in metrics)
-    if first.sum > second.sum:
+    metrics = _visits(slots["traffic_source_1"]), _visits(slots["traffic_source_2"])
+    if until := until_if_ahead(e, metrics, since, "sum"):
         for metric in metrics:
-            plot(e, metric, since.isoformat(), first.last_day, "bar")
+            plot(e, metric, since.isoformat(), until, "bar")
 
 
 def _two_metrics(e: Episode) -> tuple[str, str]:
@@ -115,9 +121,9 @@ def _two_metrics(e: Episode) -> tuple[str, str]:
     return slots["natural_language_metric"], slots["natural_language_metric_2"]
 
 
-def _changed(growth: float, slots: Any) -> bool:
-    bound = float(slots["natural_language_growth_threshold"].removesuffix("%")) / _PERCENT
-    return growth > bound if slots["higher_or_lower"] == "higher" else growth < -bound
+def _change(slots: Mapping[str, str]) -> tuple[str, str]:
+    percent = slots["natural_language_growth_threshold"].removesuffix("%")
+    return slots["higher_or_lower"], percent
 
 
 def _visits(source: str) -> str:

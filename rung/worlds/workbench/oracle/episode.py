@@ -43,6 +43,8 @@ class Episode:
     session: Session
     extra: bool = False
     """Whether the extra tools may be used."""
+    answers: bool = False
+    """Whether those of them may be used that decide a condition and find its rows."""
     calls: list[Call] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     doubt: str = ""
@@ -61,11 +63,16 @@ class Episode:
         self.results.append(result)
         return result.value
 
-    def write(self, tool: str, **arguments: str) -> None:
-        """Use a tool that changes something; raises Stuck when it fails."""
-        self.act(tool, **arguments)
+    def ask(self, tool: str, **arguments: str) -> Any:
+        """Use a tool, leaving out empty arguments; raises Stuck when it fails."""
+        value = self.act(tool, **{name: text for name, text in arguments.items() if text})
         if error := self.results[-1].error:
             raise Stuck(error)
+        return value
+
+    def write(self, tool: str, **arguments: str) -> None:
+        """Use a tool that changes something; raises Stuck when it fails."""
+        self.ask(tool, **arguments)
 
     def address(self, name: str) -> str:
         """Look up the mail address of a first name."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Literal
 
 from rung.worlds.workbench.oracle.episode import Episode, Stuck
 
+_PERCENT = 100
 METRICS = {
     "total visits": "total_visits",
     "average session duration": "session_duration_seconds",
@@ -39,11 +41,6 @@ class Figures:
         if self.first:
             return (self.last - self.first) / self.first
         return math.inf if self.last else math.nan
-
-    def beyond(self, more_or_less: str, threshold: str) -> bool:
-        """Return whether any day was more, or less, than the threshold."""
-        bound = float(threshold)
-        return self.highest > bound if more_or_less == "more" else self.lowest < bound
 
 
 def metric_named(words: str) -> str:
@@ -83,6 +80,68 @@ def look_up(e: Episode, metric: str, since: date, until: date | None = None) -> 
         highest=max(values),
         sum=sum(values),
     )
+
+
+def until_if_beyond(
+    e: Episode, metric: str, since: date, more_or_less: str, threshold: str
+) -> str | None:
+    """Return the last day with figures if any since a day was more, or less, than a threshold."""
+    if e.answers:
+        return _until(
+            e.ask(
+                "helper.was_ever",
+                metric=metric,
+                relation=more_or_less,
+                number=threshold,
+                time_min=since.isoformat(),
+            )
+        )
+    figures, bound = look_up(e, metric, since), float(threshold)
+    beyond = figures.highest > bound if more_or_less == "more" else figures.lowest < bound
+    return figures.last_day if beyond else None
+
+
+def until_if_changed(
+    e: Episode, metric: str, since: date, until: date | None, higher_or_lower: str, percent: str
+) -> str | None:
+    """Return the last day with figures if it is some percent above, or below, the first one."""
+    if e.answers:
+        return _until(
+            e.ask(
+                "helper.has_changed",
+                metric=metric,
+                direction=higher_or_lower,
+                percent=percent,
+                time_min=since.isoformat(),
+                time_max=until.isoformat() if until else "",
+            )
+        )
+    figures, bound = look_up(e, metric, since, until), float(percent) / _PERCENT
+    changed = figures.growth > bound if higher_or_lower == "higher" else figures.growth < -bound
+    return figures.last_day if changed else None
+
+
+def until_if_ahead(
+    e: Episode, metrics: tuple[str, str], since: date, by: Literal["growth", "sum"]
+) -> str | None:
+    """Return the last day with figures if the first metric has the larger growth, or sum."""
+    if e.answers:
+        return _until(
+            e.ask(
+                "helper.was_ahead",
+                metric=metrics[0],
+                other=metrics[1],
+                by=by,
+                time_min=since.isoformat(),
+            )
+        )
+    first, second = (look_up(e, metric, since) for metric in metrics)
+    ahead = first.growth > second.growth if by == "growth" else first.sum > second.sum
+    return first.last_day if ahead else None
+
+
+def _until(found: Any) -> str | None:
+    return str(found["last_day"]) if found["answer"] == "yes" else None
 
 
 def plot(e: Episode, metric: str, since: str, until: str, kind: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rung.worlds.workbench.oracle import customers, mail, projects
 from rung.worlds.workbench.oracle.episode import Episode
-from rung.worlds.workbench.oracle.figures import look_up, metric_named
+from rung.worlds.workbench.oracle.figures import metric_named, until_if_ahead, until_if_beyond
 
 _FRONT, _NEXT_FRIDAY = "Front end", "next Friday"
 
@@ -35,7 +35,10 @@ def task_for_best_if_beyond(e: Episode) -> None:
     """Create a task for who completed most front end tasks if a metric passed a bound."""
     if not _beyond(e):
         return
-    if e.extra:
+    if e.answers:
+        wanted = {"order": "most", "count": "tasks", "list_name": "Completed", "board": _FRONT}
+        email = e.ask("helper.pick_person", **wanted)["assigned_to_email"]
+    elif e.extra:
         counts = e.act("helper.count_tasks", list_name="Completed", board=_FRONT) or []
         email = counts[-1]["assigned_to_email"]
     else:
@@ -111,16 +114,17 @@ def task_and_meeting_or_leads(e: Episode) -> None:
 def _beyond(e: Episode) -> bool:
     slots = e.slots()
     since = e.day(slots["natural_language_date"])
-    figures = look_up(e, metric_named(slots["natural_language_metric"]), since)
-    return figures.beyond(slots.get("more_or_less", "more"), slots["threshold"])
+    metric = metric_named(slots["natural_language_metric"])
+    relation = slots.get("more_or_less", "more")
+    return until_if_beyond(e, metric, since, relation, slots["threshold"]) is not None
 
 
 def _faster(e: Episode) -> bool:
     slots = e.slots()
     since = e.day(slots["day_of_week"], past=True)
     names = (slots["natural_language_metric"], slots["natural_language_metric_2"])
-    first, second = (look_up(e, metric_named(name), since) for name in names)
-    return first.growth > second.growth
+    first, second = map(metric_named, names)
+    return until_if_ahead(e, (first, second), since, "growth") is not None
 
 
 def _task(e: Episode, name: str, email: str) -> None:

@@ -35,23 +35,33 @@ def inbox(
         until = parse_day(page[-1]["sent_datetime"])
 
 
-def newest(e: Episode, query: str, keep: Callable[[Mail], bool]) -> Mail:
+def received(
+    e: Episode,
+    *,
+    sender: str = "",
+    subject: str = "",
+    since: date | None = None,
+    until: date | None = None,
+) -> list[Mail]:
+    """Look up the emails received from somebody, about a subject or both, newest first."""
+    if e.answers and since:
+        bounds = {"date_min": str(since), "date_max": str(until or "")}
+        found = e.ask("helper.emails_from", sender=sender, subject=subject, **bounds)
+        return list(reversed(found))
+    if e.answers:
+        return list(e.ask("helper.last_email", sender=sender, subject=subject))
+    return [
+        mail
+        for mail in inbox(e, f"{sender} {subject}".strip(), since=since, until=until)
+        if sender in ("", mail["sender/recipient"]) and subject in ("", mail["subject"])
+    ]
+
+
+def newest(e: Episode, *, sender: str = "", subject: str = "") -> Mail:
     """Look up the newest received email that is wanted; raises Stuck when there is none."""
-    for mail in inbox(e, query):
-        if keep(mail):
-            return mail
+    for mail in received(e, sender=sender, subject=subject):
+        return mail
     raise Stuck("no such email")
-
-
-def newest_from(e: Episode, name: str) -> Mail:
-    """Look up the newest email from somebody."""
-    email = e.address(name)
-    return newest(e, email, lambda mail: mail["sender/recipient"] == email)
-
-
-def newest_about(e: Episode, subject: str) -> Mail:
-    """Look up the newest email under a subject."""
-    return newest(e, subject, lambda mail: mail["subject"] == subject)
 
 
 def write_to(e: Episode, email: str, title: str, body: str) -> None:
@@ -61,7 +71,7 @@ def write_to(e: Episode, email: str, title: str, body: str) -> None:
 
 def delete_last(e: Episode) -> None:
     """Delete the last email from somebody."""
-    mail = newest_from(e, e.slots()["name"])
+    mail = newest(e, sender=e.address(e.slots()["name"]))
     e.write("email.delete_email", email_id=mail["email_id"])
 
 
@@ -70,9 +80,9 @@ def delete_recent(e: Episode) -> None:
     slots = e.slots()
     email = e.address(slots["name"])
     since = e.day(f"{slots['days']} days", past=True)
-    for mail in inbox(e, email, since=since):
-        if mail["sender/recipient"] == email:
-            e.write("email.delete_email", email_id=mail["email_id"])
+    found = received(e, sender=email, since=since)
+    for mail in reversed(found) if e.answers else found:  # as they were shown
+        e.write("email.delete_email", email_id=mail["email_id"])
 
 
 def send(e: Episode) -> None:
@@ -85,18 +95,12 @@ def send(e: Episode) -> None:
 def reply_about(e: Episode) -> None:
     """Answer somebody's last email about a subject."""
     slots = e.slots()
-    email, subject = e.address(slots["name"]), slots["subject"]
-    mail = newest(
-        e,
-        f"{email} {subject}",
-        lambda mail: mail["sender/recipient"] == email and mail["subject"] == subject,
-    )
-    _reply(e, mail)
+    _reply(e, newest(e, sender=e.address(slots["name"]), subject=slots["subject"]))
 
 
 def reply_last(e: Episode) -> None:
     """Answer the latest email from somebody."""
-    _reply(e, newest_from(e, e.slots()["sender_name"]))
+    _reply(e, newest(e, sender=e.address(e.slots()["sender_name"])))
 
 
 def forward_week(e: Episode) -> None:
@@ -104,15 +108,15 @@ def forward_week(e: Episode) -> None:
     slots = e.slots()
     email, subject = e.address(slots["name"]), slots["subject"]
     recipient = e.address(slots["recipient_name"])
-    for mail in reversed(inbox(e, f"{email} {subject}", since=_MONDAY, until=_SUNDAY)):
-        if mail["sender/recipient"] == email and mail["subject"] == subject:
-            _forward(e, mail, recipient)
+    found = received(e, sender=email, subject=subject, since=_MONDAY, until=_SUNDAY)
+    for mail in reversed(found):
+        _forward(e, mail, recipient)
 
 
 def forward_about(e: Episode) -> None:
     """Forward the latest email about a subject to one or two people."""
     slots = e.slots()
-    mail = newest_about(e, slots["subject"])
+    mail = newest(e, subject=slots["subject"])
     names = [slots[key] for key in sorted(slots) if key.startswith("recipient_name")]
     for recipient in [e.address(name) for name in names]:
         _forward(e, mail, recipient)
@@ -121,7 +125,7 @@ def forward_about(e: Episode) -> None:
 def forward_from(e: Episode) -> None:
     """Forward the latest email from somebody."""
     slots = e.slots()
-    mail = newest_from(e, slots["sender_name"])
+    mail = newest(e, sender=e.address(slots["sender_name"]))
     _forward(e, mail, e.address(slots["recipient_name"]))
 
 

@@ -19,6 +19,14 @@ def tasks_of(e: Episode, email: str, list_name: str = "") -> list[Task]:
     return found or []
 
 
+def overdue_tasks(e: Episode, email: str, list_name: str) -> list[Task]:
+    """Look up somebody's tasks of a list that should be done by now and are not."""
+    if e.answers:
+        found = e.ask("helper.overdue_tasks", assigned_to_email=email, list_name=list_name)
+        return list(found)
+    return [task for task in tasks_of(e, email, list_name) if is_overdue(task)]
+
+
 def is_overdue(task: Task) -> bool:
     """Return whether a task should be done by now and is not."""
     return task["due_date"] < TODAY.isoformat() and task["list_name"] != "Completed"
@@ -42,9 +50,8 @@ def move(source: str, target: str, *, overdue: bool = False) -> Callable[[Episod
     def solve(e: Episode) -> None:
         slots = e.slots()
         email = e.address(slots.get("name") or slots["name_1"])
-        for task in tasks_of(e, email, source):
-            if is_overdue(task) or not overdue:
-                _update(e, task, "list_name", target)
+        for task in (overdue_tasks if overdue else tasks_of)(e, email, source):
+            _update(e, task, "list_name", target)
 
     return solve
 
@@ -55,9 +62,8 @@ def hand_over(source: str, *, overdue: bool = False) -> Callable[[Episode], None
     def solve(e: Episode) -> None:
         slots = e.slots()
         email, other = e.address(slots["name_1"]), e.address(slots["name_2"])
-        for task in tasks_of(e, email, source):
-            if is_overdue(task) or not overdue:
-                _update(e, task, "assigned_to_email", other)
+        for task in (overdue_tasks if overdue else tasks_of)(e, email, source):
+            _update(e, task, "assigned_to_email", other)
 
     return solve
 
@@ -74,7 +80,10 @@ def hand_over_most_urgent(e: Episode) -> None:
     """Give the task still to be worked on that is due first to somebody else."""
     slots = e.slots()
     email, other = e.address(slots["name_1"]), e.address(slots["name_2"])
-    left = [task for task in tasks_of(e, email) if task["list_name"] in _TO_DO]
+    if e.answers:
+        left = e.ask("helper.most_urgent_task", assigned_to_email=email)
+    else:
+        left = [task for task in tasks_of(e, email) if task["list_name"] in _TO_DO]
     if not left:
         raise Stuck("no task is left")
     _update(e, min(left, key=lambda task: task["due_date"]), "assigned_to_email", other)

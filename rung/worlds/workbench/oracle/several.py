@@ -17,7 +17,13 @@ _FORTNIGHT = timedelta(days=14)
 
 def book_if_not_spoken(e: Episode) -> None:
     """Book whoever looks after a customer that nobody spoke to for a fortnight."""
-    customer = customers.customer_named(e, e.slots()["current_customer_name"])
+    name = e.slots()["current_customer_name"]
+    if e.answers:
+        found = e.ask("helper.last_contact", customer_name=name, days=str(_FORTNIGHT.days))
+        if found["answer"] == "yes":
+            e.book_tomorrow(e.quoted()[0], found["assigned_to_email"])
+        return
+    customer = customers.customer_named(e, name)
     if date.fromisoformat(customer["last_contact_date"]) < TODAY - _FORTNIGHT:
         e.book_tomorrow(e.quoted()[0], customer["assigned_to_email"])
 
@@ -25,6 +31,10 @@ def book_if_not_spoken(e: Episode) -> None:
 def lead_for_most_punctual(e: Episode) -> None:
     """Add a lead for who has the fewest overdue tasks, of those who have any."""
     name = e.slots()["new_customer_name"]
+    if e.answers:
+        found = e.ask("helper.pick_person", order="fewest", count="overdue")
+        customers.add_lead(e, name, found["assigned_to_email"])
+        return
     if e.extra:
         found = e.act("helper.count_tasks") or []
         late = {count["assigned_to_email"]: count["overdue"] for count in found}
@@ -42,7 +52,7 @@ def meet_the_sender(e: Episode) -> None:
     """Book the sender of an email of a day."""
     slots = e.slots()
     subject, sent = slots["subject"], e.day(slots["natural_language_email_date"])
-    found = mail.inbox(e, subject, since=sent, until=sent)
+    found = mail.received(e, subject=subject, since=sent, until=sent)
     senders = [item["sender/recipient"] for item in found if item["subject"] == subject]
     if not senders:
         raise Stuck("no such email")
@@ -52,7 +62,7 @@ def meet_the_sender(e: Episode) -> None:
 
 def remind_attendee(e: Episode) -> None:
     """Remind who attends the first event of a day."""
-    event = calendar.first(e.events_on(e.day(e.slots()["natural_language_event_date"])))
+    event = calendar.first_on(e, e.day(e.slots()["natural_language_event_date"]))
     mail.write_to(e, event["participant_email"], event["event_name"], e.quoted()[0])
 
 
@@ -61,7 +71,7 @@ def book_if_silent(e: Episode) -> None:
     slots = e.slots()
     email = e.address(slots["sender_name"])
     since = e.day(f"{slots['days']} days", past=True)
-    if any(m["sender/recipient"] == email for m in mail.inbox(e, email, since=since)):
+    if any(m["sender/recipient"] == email for m in mail.received(e, sender=email, since=since)):
         return
     start = _moment(e, slots["day_of_week"], slots["natural_language_time"])
     _book(e, e.quoted()[0], email, start, 30)
@@ -71,7 +81,7 @@ def write_if_not_met(e: Episode) -> None:
     """Write to somebody not met for days."""
     slots = e.slots()
     email = e.address(slots["name"])
-    if not calendar.met_since(e, email, NOW - timedelta(days=int(slots["days"]))):
+    if not calendar.met_within(e, email, slots["days"]):
         mail.write_to(e, email, *e.quoted())
 
 
@@ -79,6 +89,11 @@ def write_if_not_meeting(e: Episode) -> None:
     """Write to somebody with whom no meeting is planned in the next days."""
     slots = e.slots()
     email = e.address(slots["name"])
+    if e.answers:
+        asked = {"participant": email, "days": slots["days"], "direction": "next"}
+        if e.ask("helper.has_met", **asked)["answer"] == "no":
+            mail.write_to(e, email, *e.quoted())
+        return
     until = e.day(f"{slots['days']} days")
     met = e.act(
         "calendar.search_events",
@@ -120,6 +135,8 @@ def book_and_write_if_overdue(e: Episode) -> None:
 
 def _overdue(e: Episode) -> tuple[str, bool]:
     email = e.address(e.slots()["name"])
+    if e.answers:
+        return email, bool(e.ask("helper.overdue_tasks", assigned_to_email=email))
     return email, any(map(projects.is_overdue, projects.tasks_of(e, email)))
 
 

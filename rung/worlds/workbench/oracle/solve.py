@@ -79,7 +79,10 @@ def deduce(world: Office, example: Example) -> tuple[Call, ...] | None:
 def _work(world: Office, example: Example) -> tuple[Episode, str]:
     """Let the template's family work on a query; return what it did and why it got stuck."""
     episode = Episode(
-        example=example, session=world.start(example), extra=world.options.extra_tools
+        example=example,
+        session=world.start(example),
+        extra=bool(world.options.extra_tools),
+        answers=world.options.extra_tools == "answers",
     )
     family = FAMILIES.get(str(example.setup.get("template")))
     try:
