@@ -9,7 +9,7 @@ from rung.core.records import Split
 from rung.engines.catalogue import DEFAULT_MODEL
 from rung.flow.recorded import is_recorded, run_recorded
 from rung.flow.session import Session, Tell, open_session, situation
-from rung.ladder import sft
+from rung.ladder import trained
 from rung.ladder.climb import draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.measure import to_arm
@@ -76,8 +76,9 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
 
     What training made is looked for first: the name goes with the adapter trained last.
     """
-    if name.split("+")[0] in LEARNING_RATES:
-        for route in sft.propose(situation(session, model, seed)):
+    method = name.split("+")[0]
+    if method in LEARNING_RATES:
+        for route in trained.propose(situation(session, model, seed), method):
             if route.name == name:
                 return route
     try:

@@ -1,7 +1,7 @@
 """Train an adapter for a task, or for several: write the texts, estimate, train, keep the adapter.
 
 Reads train and dev only; what judges a run on the way is dev. Whether the adapter is any good is
-for a climb to say, which measures it beside the same route without it (`ladder/sft.py`).
+for a climb to say, which measures it beside the same route without it (`ladder/trained.py`).
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from rung.ladder import (
     parallel,
     ranker,
     rules,
-    sft,
     thinking,
+    trained,
 )
 from rung.ladder.agent import AGENT_LADDER
 from rung.ladder.rung import Rung
@@ -44,7 +44,7 @@ LADDER: tuple[Rung, ...] = (
     rules.RUNG,
     cascade.RUNG,
 )
-OPTIONAL: tuple[Rung, ...] = (calibrated.RUNG, sft.RUNG)
+OPTIONAL: tuple[Rung, ...] = (calibrated.RUNG, *trained.RUNGS)
 MIN_EXAMPLES = 10
 _HOLDOUT_SHARE = 0.4
 
@@ -88,7 +88,7 @@ def select_rungs(names: Sequence[str], *, in_world: bool = False) -> tuple[Rung,
     ladder = AGENT_LADDER if in_world else LADDER
     if not names:
         return ladder
-    rungs = (*AGENT_LADDER, sft.RUNG) if in_world else (*LADDER, *OPTIONAL)
+    rungs = (*AGENT_LADDER, *trained.RUNGS) if in_world else (*LADDER, *OPTIONAL)
     known = [rung.name for rung in rungs]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(

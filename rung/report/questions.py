@@ -30,8 +30,9 @@ from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
     "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "memory",
-    "thinking", "examples", "escalation", "outline", "calibrated", "sft",
+    "thinking", "examples", "escalation", "outline", "calibrated", "sft", "rft", "dpo", "grpo",
 )  # fmt: skip
+TRAINED_RUNGS = LLM_RUNGS[-4:]
 FREE_TEXT_SHARE = 0.5
 """A field whose answers are mostly distinct strings counts as free text."""
 CUT = re.compile(r"cut at (\d+) tokens")
@@ -158,14 +159,19 @@ def _calibrated(arms: Sequence[Arm]) -> Iterator[Answered]:
 
 
 def _trained(arms: Sequence[Arm]) -> Iterator[Answered]:
-    """Tell what training does from what the form does: one of them held the same."""
-    for arm in _of_rung(arms, "sft"):
+    """Tell what training does from what the form does, one of them held the same; and what a
+    second method adds to the first."""
+    for arm in (arm for rung in TRAINED_RUNGS for arm in _of_rung(arms, rung)):
         if arm.route.endswith("+form"):
             base = _first(arms, "recovery") or _first(arms, "form")
             yield from _against_twin(arm, base, "Did training add to {}?")
             yield from _against_twin(arm, _twin(arm, arms), "Does the form still add to {}?")
         else:
             yield from _against_twin(arm, _first(arms, "blank"), "Did training add to {}?")
+        if arm.rung != "sft":
+            before = "sft" + arm.route.removeprefix(arm.rung)
+            same = next((one for one in _of_rung(arms, "sft") if one.route == before), None)
+            yield from _against_twin(arm, same, f"Did {arm.rung} add to {{}}?")
 
 
 def _head(arms: Sequence[Arm]) -> Iterator[Answered]:

@@ -112,6 +112,19 @@ def test_training_is_never_credited_for_the_form(arm_of):
     assert line(found, "Did training add to form?").result.startswith("sft+form - form .000 [")
 
 
+def test_a_second_method_is_compared_with_the_first(arm_of):
+    found = answer_questions(
+        [
+            arm_of("form", [0.0] * 40),
+            arm_of("sft", [0.0] * 40, route="sft+form"),
+            arm_of("dpo", [1.0, 0.0] * 20, route="dpo+form"),
+        ]
+    )
+    assert line(found, "Did dpo add to sft+form?").interpretation.startswith("helped")
+    assert "dpo+form - form" in found[1].result
+    assert not any(one.question.startswith("Did sft add") for one in found)
+
+
 def test_calibration_is_compared_with_the_form_and_with_its_priors(arm_of):
     found = answer_questions(
         [

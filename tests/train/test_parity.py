@@ -22,6 +22,7 @@ import gguf
 import numpy as np
 
 import tiny_gguf
+from board import MAIL, MOVE, Board
 from rung.engines.bound import BoundEngine
 from rung.engines.fake import FakeEngine
 from rung.engines.llama import LlamaEngine
@@ -38,7 +39,7 @@ from rung.train.export_names import permute, read_base
 from rung.train.export_read import Delta, read_folder
 from rung.train.parity import Parity, Sides, check_parity
 from rung.train.parity_outputs import compare_outputs
-from rung.train.parity_tokens import Probe, serve, value_spans
+from rung.train.parity_tokens import Probe, compare_tokens, serve, value_spans
 from rung.train.probes import write_probes
 from rung.train.texts import Style
 from rung.train.write import Writer
@@ -269,6 +270,44 @@ def test_probes_are_what_training_writes(bench: Bench, toy: Task) -> None:
         assert len(probes) == 2
         report = bench.check(bench.exported(), probes)
         assert (report.verdict, report.num_recorded) == ("pass", 2)
+
+
+@pytest.fixture
+def turns(bench: Bench, toy: Task) -> list[Probe]:
+    """Probes of an agent's episodes: all turns as learnt, and one with what was said before."""
+    with Writer(toy, bench.path, Style(prompt="bare", remaining=True)) as writer:
+        writer.world, writer.form = Board(), None
+        return write_probes(writer, [MOVE, MAIL])
+
+
+def test_an_agents_turns_are_probed_with_their_conversation(
+    bench: Bench, turns: list[Probe]
+) -> None:
+    whole, first, other, second = turns
+    assert (whole.messages, other.messages) == ((), ())
+    assert [len(probe.messages) for probe in (first, second)] == [2, 4]
+    assert first.trained == whole.trained[: len(first.trained)]
+    assert json.loads(second.answer)["tool"] == "mail.send"
+    report = bench.check(bench.exported(), turns)
+    assert (report.verdict, report.num_recorded) == ("pass", 2)  # those with a conversation
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda tokens, bos: tokens[:-1], "missing end token"),
+        (lambda tokens, bos: (bos, *tokens), "double BOS"),
+        (lambda tokens, bos: (*tokens[:9], *tokens[12:]), "wrong template"),
+    ],
+)
+def test_planted_faults_of_an_agents_turns_are_named(
+    bench: Bench, turns: list[Probe], change: Any, cause: str
+) -> None:
+    bos = bench.server.vocabulary.bos
+    probe = turns[3]
+    broken = replace(probe, trained=tuple(change(probe.trained, bos)))
+    found = compare_tokens(bench.server, broken, serve(bench.server, broken))
+    assert [mismatch.cause for mismatch in found] == [cause]
 
 
 def test_whole_answers_of_both_sides_are_compared(bench: Bench, toy: Task) -> None:

@@ -1,4 +1,4 @@
-"""Rung `sft`: always four arms, of an adapter of today's train split and this very model."""
+"""Rungs of training: always four arms, of an adapter of today's train split and this very model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from rung import init
 from rung.core.errors import ConfigError
 from rung.engines.fake import ALL
 from rung.forms import compile_form
-from rung.ladder import sft
+from rung.ladder import trained as ladder_trained
 from rung.ladder.plan import LADDER, select_rungs
 from rung.ladder.rung import Situation
+from rung.routes.route import Route
 from rung.store import Artifacts, RunDir
 from rung.tasks.task import Task
+from rung.train.plan import LEARNING_RATES
 from rung.train.trained import Trained, record
 from rung.worlds.catalog import load
 from tickets import write_csv
@@ -57,9 +59,13 @@ def note(task: Task, **given: Any) -> Trained:
     return trained
 
 
+def proposed(task: Task, method: str = "sft") -> tuple[Route, ...]:
+    return ladder_trained.propose(situation(task), method)
+
+
 def test_four_arms_are_proposed_together(task: Task) -> None:
     note(task)
-    base, form, free, held = sft.propose(situation(task))
+    base, form, free, held = proposed(task)
     assert [route.name for route in (base, form, free, held)] == [
         "blank",
         "form",
@@ -76,8 +82,8 @@ def test_four_arms_are_proposed_together(task: Task) -> None:
 
 def test_an_adapter_is_served_as_its_texts_were_written(task: Task) -> None:
     note(task, style={"prompt": "full", "parallel": True, "learn": "values"}, method="dpo")
-    _, _, free, held = sft.propose(situation(task))
-    assert (free.name, held.name) == ("dpo", "dpo+form")
+    _, _, free, held = proposed(task, "dpo")
+    assert (free.name, held.name, free.rung) == ("dpo", "dpo+form", "dpo")
     assert held.parallel
     assert held.prompt == "full"
 
@@ -85,7 +91,7 @@ def test_an_adapter_is_served_as_its_texts_were_written(task: Task) -> None:
 def test_in_a_world_the_arms_are_agents(task: Task) -> None:
     note(task)
     world = replace(task, world="operations")
-    arms = sft.propose(situation(world))
+    arms = proposed(world)
     agents = [route.agent for route in arms]
     assert [agent.loop for agent in agents if agent] == ["text", "form"] * 2
     assert [agent.tools for agent in agents if agent] == ["schemas", "cards", "none", "none"]
@@ -95,9 +101,9 @@ def test_in_a_world_the_arms_are_agents(task: Task) -> None:
 def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(task: Task) -> None:
     world = replace(task, world="operations")
     note(task)
-    assert not any(one.agent.remaining for one in sft.propose(situation(world)) if one.agent)
+    assert not any(one.agent.remaining for one in proposed(world) if one.agent)
     note(task, style={"prompt": "bare", "remaining": True}, made="2026-01-02T00:00:00Z")
-    agents = [one.agent for one in sft.propose(situation(world)) if one.agent]
+    agents = [one.agent for one in proposed(world) if one.agent]
     assert [agent.remaining for agent in agents] == [False, False, True, True]
     assert agents[0].max_steps == agents[1].max_steps < agents[2].max_steps == agents[3].max_steps
 
@@ -114,19 +120,32 @@ def test_an_adapter_of_something_else_is_refused(
 ) -> None:
     note(task, **given)
     with pytest.raises(ConfigError, match=message) as error:
-        sft.propose(situation(task))
-    assert error.value.hint == "rung train mail --model small"
+        proposed(task)
+    assert error.value.hint == "rung train mail --model small --method sft"
+
+
+def test_each_method_has_a_rung_that_proposes_its_own_adapter(task: Task) -> None:
+    note(task, adapter="1" * 64, made="2026-01-01T00:00:00Z")
+    note(task, adapter="2" * 64, method="dpo", made="2026-01-02T00:00:00Z")
+    assert [rung.name for rung in ladder_trained.RUNGS] == list(LEARNING_RATES)
+    own = {rung.name: rung for rung in ladder_trained.RUNGS}
+    assert {route.adapter for route in own["sft"].propose(situation(task))} == {"", "1" * 64}
+    assert {route.adapter for route in own["dpo"].propose(situation(task))} == {"", "2" * 64}
+    with pytest.raises(ConfigError, match="trained by grpo") as error:
+        own["grpo"].propose(situation(task))
+    assert error.value.hint == "rung train mail --model small --method grpo"
 
 
 def test_what_cannot_serve_or_train_is_said(task: Task) -> None:
     note(task)
     with pytest.raises(ConfigError, match="serves no adapters"):
-        sft.propose(situation(task, capabilities=replace(ALL, adapters=False)))
+        ladder_trained.propose(situation(task, capabilities=replace(ALL, adapters=False)), "sft")
     with pytest.raises(ConfigError, match="has 5 train examples"):
-        sft.propose(situation(replace(task, train=task.train[:5])))
+        proposed(replace(task, train=task.train[:5]))
 
 
 def test_it_is_climbed_when_named() -> None:
-    assert sft.RUNG not in LADDER
-    assert select_rungs(["form", "sft"])[-1] is sft.RUNG
-    assert select_rungs(["sft"], in_world=True) == (sft.RUNG,)
+    assert not set(ladder_trained.RUNGS) & set(LADDER)
+    for rung in ladder_trained.RUNGS:
+        assert select_rungs(["form", rung.name])[-1] is rung
+        assert select_rungs([rung.name], in_world=True) == (rung,)

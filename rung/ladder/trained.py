@@ -1,4 +1,4 @@
-"""Rung `sft`: the adapter trained last for the task, with and without the form.
+"""Rungs `sft`, `rft`, `dpo`, `grpo`: a task's last adapter of a method, with and without the form.
 
 Training is never credited for the form: its two arms are proposed together with the same two
 without the adapter, so that each effect is measured apart. Training itself takes minutes and is a
@@ -8,6 +8,7 @@ command of its own (`rung train`); a rung measures nothing and trains nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from rung.agents.spec import AgentSpec
 from rung.core.errors import ConfigError
@@ -19,14 +20,23 @@ from rung.tasks.generation import of_split
 from rung.train.plan import MIN_EXAMPLES
 from rung.train.trained import Trained, agent_of, find_trained
 
+_HOW = {
+    "sft": "on train's answers",
+    "rft": "on its own answers that were verified",
+    "dpo": "on pairs of its own right and wrong answers",
+    "grpo": "by the reward of its own answers",
+}
+"""How each method of `rung train` learns."""
 
-def propose(situation: Situation) -> tuple[Route, ...]:
-    """Propose base, base + form, SFT and SFT + form; the adapter must be of today's train split."""
-    trained = _trained(situation)
+
+def propose(situation: Situation, method: str) -> tuple[Route, ...]:
+    """Propose base, base + form, trained and trained + form; the adapter must be of today's train
+    split."""
+    trained = _trained(situation, method)
     if situation.task.world:
         return _in_world(situation, trained)
     style = trained.style
-    adapted = {"rung": "sft", "adapter": trained.adapter, "prompt": style["prompt"]}
+    adapted = {"rung": method, "adapter": trained.adapter, "prompt": style["prompt"]}
     free = situation.route(name=trained.method, output="blank", **adapted)
     parallel = bool(style["parallel"])
     held = situation.route(
@@ -39,7 +49,7 @@ def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     """Propose the same four arms of an agent: a blank page or an action form at each step."""
     tools = "none" if trained.style["prompt"] == "bare" else "cards"
     agent = agent_of(trained.style, situation.seed)
-    adapted = {"rung": "sft", "output": "agent", "adapter": trained.adapter}
+    adapted = {"rung": trained.method, "output": "agent", "adapter": trained.adapter}
     plain = AgentSpec(seed=situation.seed)
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
@@ -51,9 +61,9 @@ def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     )
 
 
-def _trained(situation: Situation) -> Trained:
+def _trained(situation: Situation, method: str) -> Trained:
     task = situation.task
-    command = f"rung train {task.name} --model {situation.model}"
+    command = f"rung train {task.name} --model {situation.model} --method {method}"
     if not situation.capabilities.adapters:
         raise ConfigError(
             f"{situation.model} serves no adapters", hint="name a local model: rung models"
@@ -64,10 +74,11 @@ def _trained(situation: Situation) -> Trained:
             f" training needs {MIN_EXAMPLES}",
             hint="use them as shots: --rungs form,examples",
         )
-    trained = find_trained(task.name, situation.model)
+    trained = find_trained(task.name, situation.model, method)
     if trained is None:
         raise ConfigError(
-            f"no adapter was trained for task {task.name!r} and {situation.model}", hint=command
+            f"no adapter was trained by {method} for task {task.name!r} and {situation.model}",
+            hint=command,
         )
     learnt_from = of_split(task, "train", trained.train_hash)
     if trained.train_hash != learnt_from.split_hashes["train"]:
@@ -78,9 +89,12 @@ def _trained(situation: Situation) -> Trained:
     return trained
 
 
-RUNG = Rung(
-    name="sft",
-    about="an adapter trained on train examples, with and without the form, beside the base",
-    propose=propose,
-    min_before_stop=30,
+RUNGS: tuple[Rung, ...] = tuple(
+    Rung(
+        name=method,
+        about=f"an adapter trained {how}, with and without the form, beside the base",
+        propose=partial(propose, method=method),
+        min_before_stop=30,
+    )
+    for method, how in _HOW.items()
 )
