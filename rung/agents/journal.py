@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from rung.core.errors import StoreError
+from rung.core.files import hold_alone
 from rung.worlds.world import Call, Result, Session
 
 Entry = dict[str, Any]
@@ -78,6 +80,35 @@ class FileJournal:
         except OSError as error:
             raise StoreError(f"reading {self._path} failed: {error.strerror or error}") from None
         return [json.loads(line) for line in data.split(b"\n")[:-1]]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process work on this conversation meanwhile; a kill lets go.
+
+        Raises StoreError at once where another one does.
+        """
+        path = self._path.with_suffix(".lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        except OSError as error:
+            raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+        with file:
+            try:
+                hold_alone(file)
+                is_held = path.stat().st_ino == os.fstat(file.fileno()).st_ino
+            except OSError:
+                is_held = False
+            if not is_held:
+                raise StoreError(
+                    "another process is working on this very input",
+                    hint="wait for it, then ask again: its answer is kept",
+                )
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows keeps a file that is open
+                    path.unlink()
 
     def remove(self) -> None:
         """Delete the file, once what came of the conversation is kept elsewhere."""

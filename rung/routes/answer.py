@@ -96,16 +96,24 @@ def answered(
     """Return the stored answer, or answer now and store it; the flag says it was stored.
 
     An outage raises EngineError and stores nothing, so that the next run asks again. An agent in a
-    world of the user's then goes on after its last step, and so it does after a kill.
+    world of the user's then goes on after its last step, and so it does after a kill; one process
+    at a time works on an input there, which StoreError says to others.
     """
     key = answer_key(route, runtime.task, example, sample)
     stored = runtime.store.get_answer(key)
     if stored is not None:
         return Answer.from_json(stored), True
-    journal = _journal(key) if route.agent and runtime.task.world not in SIMULATED else None
-    found = answer(route, runtime, example, journal=journal, keep_stages=True)
-    runtime.store.put_answer(key, found.to_json())
-    if journal is not None:
+    if route.agent is None or runtime.task.world in SIMULATED:
+        found = answer(route, runtime, example, keep_stages=True)
+        runtime.store.put_answer(key, found.to_json())
+        return found, False
+    journal = _journal(key)
+    with journal.alone():
+        stored = runtime.store.get_answer(key)  # kept meanwhile by the process that had it
+        if stored is not None:
+            return Answer.from_json(stored), True
+        found = answer(route, runtime, example, journal=journal, keep_stages=True)
+        runtime.store.put_answer(key, found.to_json())
         journal.remove()
     return found, False
 

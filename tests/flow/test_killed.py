@@ -14,7 +14,7 @@ import rung
 from board import MAIL, STATE, Board, Desk, step, write_task
 from rung.agents.spec import AgentSpec
 from rung.core.config import home
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, StoreError
 from rung.engines.base import Capabilities
 from rung.engines.fake import FakeEngine
 from rung.flow import session
@@ -169,3 +169,38 @@ def test_a_write_that_failed_on_the_way_is_made_again_only_after_a_look(
     assert ask().status == "ok"
     assert made == ["people.find", "mail.send", "mail.send", "cards.search", "mail.send"]
     assert len(office.desk.state["sent"]) == 1
+
+
+def test_one_process_at_a_time_works_on_an_input(
+    office: Lasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[StoreError] = []
+
+    def asked_meanwhile(number: int) -> str:
+        if number == 3:  # the mail is sent, its answer is not kept yet
+            with pytest.raises(StoreError, match="another process is working") as error:
+                ask()
+            refused.append(error.value)
+        return SAID[number]
+
+    speaks(monkeypatch, asked_meanwhile)
+    assert ask().status == "ok"
+    assert len(refused) == len(office.desk.state["sent"]) == 1
+    assert "its answer is kept" in str(refused[0].hint)
+    assert journals() == []
+
+
+def test_what_another_process_kept_meanwhile_is_the_answer(
+    office: Lasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaks(monkeypatch, SAID.__getitem__)
+    first, looks = ask(), list[int]()
+    real = Store.get_answer
+
+    def late(store: Store, key: str) -> Any:
+        looks.append(1)
+        return None if len(looks) == 1 else real(store, key)
+
+    monkeypatch.setattr(Store, "get_answer", late)
+    assert ask().output == first.output
+    assert len(looks) == 2 and len(office.desk.state["sent"]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rung.core.spelling import quote
-from rung.worlds.workbench.schemas import ADDRESS, DAY, ID, choice, text
+from rung.worlds.workbench.schemas import ADDRESS, DAY, DAY_OR_MONTH, ID, choice, text
 from rung.worlds.workbench.state import COLUMNS, State
 from rung.worlds.workbench.table import Values
 from rung.worlds.workbench.toolbox import Refused, declare, field_of, one_of, row_of
@@ -100,7 +100,7 @@ TOOLS = (
             "task_name": text("part of the name"),
             "assigned_to_email": ADDRESS,
             "list_name": choice(LISTS),
-            "due_date": DAY,
+            "due_date": DAY_OR_MONTH,
             "board": choice(BOARDS),
         },
     ),

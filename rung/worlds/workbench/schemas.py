@@ -7,6 +7,10 @@ from typing import Any
 
 ID: dict[str, Any] = {"pattern": r"^[0-9]{8}$", "description": "8 digits"}
 DAY: dict[str, Any] = {"pattern": r"^\d{4}-\d{2}-\d{2}$", "description": "YYYY-MM-DD"}
+DAY_OR_MONTH: dict[str, Any] = {
+    "pattern": r"^\d{4}-\d{2}(-\d{2})?$",
+    "description": "YYYY-MM-DD, or a whole month: YYYY-MM",
+}
 FROM_DAY: dict[str, Any] = {**DAY, "description": "first day, YYYY-MM-DD, inclusive"}
 TO_DAY: dict[str, Any] = {**DAY, "description": "last day, YYYY-MM-DD, inclusive"}
 MOMENT: dict[str, Any] = {
