@@ -47,9 +47,11 @@ def gate(
 
 
 def _verify(path: Path, as_json: bool) -> None:
-    from rung.gate.receipt import verify_receipt
+    from rung.flow.decide import verify
 
-    differences = verify_receipt(path)
+    differences, not_compared = verify(path)
+    if not_compared:
+        say(f"note: {not_compared}")
     if as_json:
         print_json({"receipt": str(path), "ok": not differences, "differences": differences})
     else:

@@ -37,7 +37,7 @@ def route(
         float, typer.Option("--person-errors", min=0.0, max=0.99, help="How often they err.")
     ] = 0.02,
     error_usd: Annotated[
-        float, typer.Option("--error-usd", min=0.0, help="Of a wrong answer, where none is priced.")
+        float, typer.Option("--error-usd", help="Of a wrong answer, where none is priced; above 0.")
     ] = 1.0,
     goal: Annotated[str, typer.Option("--goal", help="expected, tuned or accuracy.")] = "expected",
     max_risk: Annotated[

@@ -6,6 +6,7 @@ assumed. Nothing is fitted here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -49,6 +50,15 @@ class Asking:
     """What a wrong answer costs where the task prices none."""
     limit: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a price of a wrong answer that is none."""
+        if not 0.0 < self.error_usd < math.inf:
+            raise ConfigError(
+                f"a wrong answer costs ${self.error_usd:g}: where errors cost nothing, nothing is"
+                " worth handing on",
+                hint="give --error-usd a price above 0, or leave it out to count errors",
+            )
 
     @property
     def person(self) -> Person | None:

@@ -121,6 +121,11 @@ def verify_receipt(path: Path, *, split_sha256: str | None = None) -> list[str]:
     return mismatches
 
 
+def task_of(path: Path) -> str:
+    """Return the name of the task that a receipt is of. Raises GateError for what is none."""
+    return str(_load(path)["task"])
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         receipt = json.loads(path.read_text("utf-8"))

@@ -190,3 +190,11 @@ def test_a_budget_below_the_estimate_is_refused(rung_command, mail: str, monkeyp
         "budget is $0.0001",
         "--limit",
     )
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "nan", "inf"])
+def test_a_wrong_answer_has_a_price(rung_command, mail: str, price: str):  # type: ignore[no-untyped-def]
+    refused = rung_command("route", mail, "fit", "--person-minutes", "5", "--error-usd", price)
+    assert refused.code == 2
+    assert f"a wrong answer costs ${price}" in refused.err
+    assert "--error-usd a price above 0" in refused.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rung.core.config import home
+from rung.core.hashing import content_hash
 from rung.worlds.catalog import BUNDLED
 
 CLIMB_KEYS = {"task", "routes", "verdict", "promoted", "reason", "saving"}
@@ -106,7 +108,21 @@ def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: P
     assert shown["num_openings"] == 1
 
     receipt = next(Path(climb["run_dir"]).glob("gate-*/receipt.json"))
-    assert rung_command("gate", "--verify", receipt).code == 0
+    verified = rung_command("gate", "--verify", receipt)
+    assert (verified.code, "not compared" in verified.err) == (0, False)
+    recorded = json.loads(receipt.read_text("utf-8"))
+    recorded |= {"split_sha256": "ab" * 32}
+    recorded["receipt_sha256"] = content_hash(
+        {key: value for key, value in recorded.items() if key != "receipt_sha256"}
+    )
+    other = receipt.with_name("other.json")
+    other.write_text(json.dumps(recorded), "utf-8")
+    assert "split_sha256" in rung_command("gate", "--verify", other).out
+    folder = home() / "tasks" / mail
+    away = folder.rename(tmp_path / "away")
+    verified = rung_command("gate", "--verify", receipt)
+    assert (verified.code, "not compared" in verified.err) == (0, True)
+    away.rename(folder)
     receipt.write_text(receipt.read_text("utf-8").replace('"promote"', '"reject"', 1), "utf-8")
     assert rung_command("gate", "--verify", receipt).code == 1
 
