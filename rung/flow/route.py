@@ -203,6 +203,7 @@ def fit_json(fitted: Fit, route: Route) -> dict[str, Any]:
             "scores": [score.tolist() for score in trial.scores],
             "forced": trial.forced.tolist(),
             "skipped": trial.skipped.tolist(),
+            "direct": trial.direct.tolist(),
             "groups": list(trial.groups),
         },
     }
@@ -219,6 +220,7 @@ def trial_from(data: dict[str, Any]) -> Trial:
         scores=tuple(np.array(score) for score in data["scores"]),
         forced=np.array(data["forced"], dtype=np.bool_),
         skipped=np.array(data["skipped"], dtype=np.bool_),
+        direct=np.array(data.get("direct", [False] * len(data["skipped"])), dtype=np.bool_),
         groups=tuple(data["groups"]),
     )
 

@@ -126,6 +126,18 @@ def test_a_cascade_pays_every_stage_it_asked():
     assert summarise("x", found, list("abcd")).cpao_usd == pytest.approx(21 / 3.9)
 
 
+def test_what_a_rule_hands_to_a_person_pays_nobody_between():
+    small, strong = stage("small", 1.0, [0, 0, 0]), stage("strong", 4.0, [0, 0, 0])
+    human = person(np.full(3, 10.0), usd=5.0, p_error=0.0)
+    nobody = np.zeros(3, dtype=bool)
+    skip, direct = np.array([False, True, False]), np.array([True, True, False])
+    found = cascade([small, strong, human], [direct, nobody], skip=skip, direct=direct)
+    assert found.stage.tolist() == [2, 2, 0]
+    assert found.cost_usd.tolist() == [6, 5, 1]
+    assert found.latency_ms.tolist() == [5, 0, 5]
+    assert found.accepted.tolist() == [1, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("weak", "share", "tier"),
     [(0.995, 0.0, "specialist"), (0.80, 0.2, "hybrid"), (0.40, 0.2, "frontier")],
@@ -155,7 +167,8 @@ def trial(*stages, scores):
     n = len(stages[0].cost_usd)
     nothing = np.zeros(n, dtype=np.bool_)
     groups = tuple(str(i) for i in range(n))
-    return Trial(stages=stages, scores=scores, forced=nothing, skipped=nothing, groups=groups)
+    rules = {"forced": nothing, "skipped": nothing, "direct": nothing}
+    return Trial(stages=stages, scores=scores, groups=groups, **rules)
 
 
 def worth_of_a_tie(n=400, **given):

@@ -148,6 +148,36 @@ def logs_of(right, *, loss=0.01, price=3.0, failed=(), groups=None, stages=1):
     )
 
 
+@pytest.mark.parametrize("to", ["human", "next"])
+@pytest.mark.parametrize("signal", ["num_words", "p_min"])
+def test_a_rule_to_a_person_pays_no_stage_between(to, signal):
+    """Before the first stage and behind it; an answer that failed goes to the next one instead."""
+    logs = logs_of(np.arange(100) >= 20, failed=[], stages=2)
+    logs = replace(logs, person=Person(minutes=5, p_error=0.02))
+    row = {"num_words": 9.0, "p_min": 0.9, "failed": 0.0}
+    before, after = dict(logs.before[0]), dict(logs.after[0][0])
+    logs = replace(
+        logs,
+        before=[{"num_words": 9.0}, *logs.before[1:-1], {"num_words": 9.0}],
+        after=[[row, *logs.after[0][1:-1], {**row, "failed": 1.0}], logs.after[1]],
+    )
+    assert "p_min" not in before and "p_min" not in after
+    when = Condition(signal=signal, sign=">=", value=9 if signal == "num_words" else 0.9)
+    rules = Rules(rules=(Rule(id="big", when=(when,), to=to),))
+    found = fit_policy(logs, rules=rules, use_doubt=False).trial
+    assert found.forced.tolist() == [True] + [False] * 98 + [True]
+    is_before = signal == "num_words"
+    assert found.skipped.tolist() == [is_before] + [False] * 98 + [is_before]
+    assert found.direct.tolist() == [to == "human"] + [False] * 98 + [to == "human" and is_before]
+    costs = {
+        ("human", True): 3.0,
+        ("human", False): 3.001,
+        ("next", True): 0.001,
+        ("next", False): 0.002,
+    }
+    assert found.at((NEVER, NEVER)).cost_usd[0] == pytest.approx(costs[to, is_before])
+
+
 @pytest.mark.parametrize("use_doubt", [True, False])
 def test_a_failed_answer_is_handed_on_as_in_service_whatever_that_costs(use_doubt):
     """Nobody pays $3 to spare an error of one cent, but where there is no answer somebody must."""
@@ -222,6 +252,7 @@ def planted_trial(num=300, seed=2, loss=10.0):
         scores=((fitted.p_error - 0.05) * loss,),
         forced=nobody,
         skipped=nobody,
+        direct=nobody,
         groups=groups,
     )
     return x, trial
@@ -270,6 +301,7 @@ def one_score(saving, loss_usd, groups=None, forced=None):
         scores=(np.asarray(saving, dtype=float),),
         forced=nobody if forced is None else forced,
         skipped=nobody,
+        direct=nobody,
         groups=tuple(groups or map(str, range(num))),
     )
 

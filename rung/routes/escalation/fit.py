@@ -91,7 +91,7 @@ def fit_policy(
     Without `use_doubt` only rules and failed answers escalate.
     """
     handovers, scores = _handovers(logs, dearest_usd, seed)
-    forced, skipped = _by_rule(rules, logs)
+    forced, skipped, direct = _by_rule(rules, logs)
     if not use_doubt:
         scores = [np.where(np.isinf(score), score, 0.0) for score in scores]
     trial = Trial(
@@ -99,6 +99,7 @@ def fit_policy(
         scores=tuple(scores),
         forced=forced,
         skipped=skipped,
+        direct=direct,
         groups=tuple(logs.groups),
     )
     nobody = tuple([NEVER] * len(scores))
@@ -172,16 +173,24 @@ def _handovers(logs: Logs, dearest_usd: float, seed: int) -> tuple[list[Handover
     return handovers, scores
 
 
-def _by_rule(rules: Rules, logs: Logs) -> tuple[Mask, Mask]:
-    """Return the requests that a rule hands on, and those of them before any model is asked."""
-    skipped = np.array([rules.first(row, before=True) is not None for row in logs.before])
-    later = np.array([rules.first(row, before=False) is not None for row in logs.after[0]])
-    return skipped | later, skipped
+def _by_rule(rules: Rules, logs: Logs) -> tuple[Mask, Mask, Mask]:
+    """Return the requests that a rule hands on, those of them before any model is asked, and those
+    that it hands to a person, which a rule does to no answer that failed."""
+    first = [rules.first(row, before=True) for row in logs.before]
+    then = [rules.first(row, before=False) for row in logs.after[0]]
+    skipped = np.array([rule is not None for rule in first])
+    forced = skipped | np.array([rule is not None for rule in then])
+    failed = np.array([row.get("failed", 0.0) > 0.0 for row in logs.after[0]])
+    names = [early or late for early, late in zip(first, then, strict=True)]
+    to_person = np.array([rule is not None and rule.to == "human" for rule in names])
+    has_person = logs.person is not None
+    return forced, skipped, forced & to_person & (skipped | ~failed) & has_person
 
 
 def _summaries(trial: Trial, logs: Logs, use_doubt: bool, seed: int) -> tuple[Summary, ...]:
     """Return the cascade cross-fitted for each goal, its parts alone, and the baselines."""
-    plain = replace(trial, forced=np.zeros_like(trial.forced), skipped=np.zeros_like(trial.skipped))
+    nobody = np.zeros_like(trial.forced)
+    plain = replace(trial, forced=nobody, skipped=nobody, direct=nobody)
 
     never = (NEVER,) * len(trial.scores)
 

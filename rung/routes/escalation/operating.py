@@ -56,6 +56,8 @@ class Trial:
     """Requests that a rule hands on from the first stage, whatever the score."""
     skipped: Mask
     """Of those, the ones handed on before the first stage is asked."""
+    direct: Mask
+    """Of those that a rule hands on, the ones that go to the last stage, past those between."""
     groups: tuple[str, ...]
 
     def take(self, rows: Sequence[int]) -> Trial:
@@ -71,6 +73,7 @@ class Trial:
             scores=tuple(score[at] for score in self.scores),
             forced=self.forced[at],
             skipped=self.skipped[at],
+            direct=self.direct[at],
             groups=tuple(self.groups[i] for i in at),
         )
 
@@ -83,7 +86,7 @@ class Trial:
         """Return what comes of these thresholds."""
         on = [score > limit for score, limit in zip(self.scores, thresholds, strict=True)]
         on[0] = on[0] | self.forced
-        return cascade(self.stages, on, skip=self.skipped)
+        return cascade(self.stages, on, skip=self.skipped, direct=self.direct)
 
 
 def sweep(trial: Trial) -> list[Point]:

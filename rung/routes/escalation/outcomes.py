@@ -109,25 +109,33 @@ def person(loss_if_wrong_usd: Floats, *, usd: float, p_error: float, name: str =
 
 
 def cascade(
-    stages: Sequence[Stage], escalate: Sequence[Mask], *, skip: Mask | None = None
+    stages: Sequence[Stage],
+    escalate: Sequence[Mask],
+    *,
+    skip: Mask | None = None,
+    direct: Mask | None = None,
 ) -> Outcomes:
     """Return what comes of `escalate[i]`: the requests that stage i hands on, if it gets them.
 
-    Stages that were asked are paid; requests in `skip` go past the first one without asking it.
+    Stages that were asked are paid; requests in `skip` go past the first one without asking it,
+    those in `direct` from the first one to the last.
     """
     n = len(stages[0].cost_usd)
-    here = np.ones(n, dtype=np.bool_)
+    nobody = np.zeros(n, dtype=np.bool_)
+    skip, direct = (nobody if mask is None else mask for mask in (skip, direct))
+    here = ~nobody
     stage = np.zeros(n, dtype=np.int64)
     cost, latency = np.zeros(n), np.zeros(n)
     for i, one in enumerate(stages):
         stage[here] = i
-        paid = here & ~skip if i == 0 and skip is not None else here
+        last = i == len(stages) - 1
+        past = skip if i == 0 else nobody if last else direct
+        paid = here & ~past
         cost += np.where(paid, one.cost_usd, 0.0)
         latency += np.where(paid, one.latency_ms, 0.0)
-        if i == len(stages) - 1:
+        if last:
             break
-        on = escalate[i] | skip if i == 0 and skip is not None else escalate[i]
-        here = here & on
+        here = here & (escalate[i] | past | direct)
     columns = np.arange(n)
     return Outcomes(
         name=" > ".join(one.name for one in stages),

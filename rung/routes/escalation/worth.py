@@ -144,6 +144,8 @@ def _spending(
         asked = np.full(n, i == only) if only is not None else found.stage >= i
         if i == 0 and only is None:
             asked = asked & ~trial.skipped
+        elif i < len(trial.stages) - 1 and only is None:
+            asked = asked & ~trial.direct
         cost = np.where(asked, stage.cost_usd, 0.0)
         if kinds[i] == "hosted" and i > 0 and only is None:
             later += cost
