@@ -30,7 +30,7 @@ class Options:
     """`domains`: those of the query's domains and the directory; `all`: those of all five."""
     extra_tools: ExtraTools = False
     """Whether agents also get the helpers of `helpers.py`, which the published agents had not;
-    `answers`: those of `verdicts.py` and `finders.py`, too."""
+    `answers`: those of the `answers_….py`, too."""
 
     def to_toml(self) -> str:
         """Return the text of the file."""

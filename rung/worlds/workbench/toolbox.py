@@ -19,6 +19,7 @@ from rung.worlds.world import Call, Result, Tool
 Play = Callable[..., Any]
 """Called with the state and the arguments by name; returns JSON, raises Refused."""
 Schema = Mapping[str, Any]
+COUNT: Schema = {"pattern": r"^[0-9]+$"}
 
 
 class Refused(Exception):
@@ -97,6 +98,18 @@ def field_of(row: Values, field: str) -> dict[str, str | None]:
     if field not in row:
         raise Refused(f"there is no field {field!r}: {did_you_mean(field, row)}")
     return {field: row[field]}
+
+
+def part_of(row: Values, *fields: str) -> dict[str, str | None]:
+    """Return some fields of a row."""
+    return {field: row[field] for field in fields}
+
+
+def number_of(text: str, what: str) -> int:
+    """Return a count; raises Refused unless it is digits."""
+    if not text.isdigit():
+        raise Refused(f"{what} {quote(text)} is not a number")
+    return int(text)
 
 
 def _copied(value: Any) -> Any:

@@ -17,15 +17,16 @@ from rung.tasks.task import Example
 from rung.worlds import scoring
 from rung.worlds.workbench import (
     analytics,
+    answers_agenda,
+    answers_figures,
+    answers_work,
     calendar,
     customers,
     directory,
-    finders,
     helpers,
     mail,
     oracle,
     projects,
-    verdicts,
 )
 from rung.worlds.workbench.clock import CLOSES, NOW, OPENS
 from rung.worlds.workbench.options import ExtraTools, Options, ToolChoice, read_options
@@ -146,8 +147,10 @@ class WorkBench:
 
 
 def _helpers(extra: ExtraTools) -> tuple[SandboxTool, ...]:
-    answers = (*verdicts.TOOLS, *finders.TOOLS) if extra == "answers" else ()
-    return (*helpers.TOOLS, *answers) if extra else ()
+    answers = (*answers_figures.TOOLS, *answers_agenda.TOOLS, *answers_work.TOOLS)
+    if extra == "answers":
+        return (*helpers.TOOLS, *answers)
+    return helpers.TOOLS if extra else ()
 
 
 def _fingerprint(calls: Sequence[Call]) -> Counter[object]:
