@@ -6,7 +6,7 @@ are tied to it. No text, label or id of the holdout leaves here, and no question
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from rung.core.errors import GateError
@@ -15,22 +15,24 @@ from rung.tasks.duplicates import Tie
 from rung.tasks.holdout import read_holdout
 from rung.tasks.splits import Ties, find_ties, split_hash
 from rung.tasks.task import Example, Task
+from rung.worlds.workbench.questions import question_of
 
 
 def touching(task: Task, examples: Sequence[Example]) -> dict[str, str]:
     """Return the split that an example is tied to, by the example's id; few or none should be.
 
     Tied is what may not straddle the task's splits: the id, the group, the text, a near-duplicate;
-    the same text is, whatever the task's rule. Raises GateError when dev or the holdout is not what
-    was locked.
+    the same text is, whatever the task's rule, and on WorkBench what asks the same in other words.
+    Raises GateError when dev or the holdout is not what was locked.
     """
     if split_hash(task.dev) != task.split_hashes["dev"]:
         raise GateError(f"the dev split of task {task.name!r} is not the one that was locked")
     sealed = {"holdout": read_holdout(task), "dev": task.dev}
+    asked = question_of if task.world == "workbench" else _said
     return {
         id_: split
         for split, members in reversed(sealed.items())
-        for id_ in _tied(examples, members, _ties(task))
+        for id_ in _tied(examples, members, _ties(task), asked)
     }
 
 
@@ -49,10 +51,15 @@ def _ties(task: Task) -> Ties:
     return locked.ties if locked else "near"
 
 
-def _tied(examples: Sequence[Example], sealed: Sequence[Example], ties: Ties) -> set[str]:
+def _tied(
+    examples: Sequence[Example],
+    sealed: Sequence[Example],
+    ties: Ties,
+    asked: Callable[[Example], Hashable],
+) -> set[str]:
     """Return the ids of examples tied to a sealed one, not through another example."""
-    ids, texts = {example.id for example in sealed}, {_said(example) for example in sealed}
-    found = {one.id for one in examples if one.id in ids or _said(one) in texts}
+    ids, known = {example.id for example in sealed}, set(map(asked, sealed))
+    found = {one.id for one in examples if one.id in ids or asked(one) in known}
     while True:
         # Ties are a spanning forest, in which one hides another: look again at what is left.
         joined = [*sealed, *(example for example in examples if example.id not in found)]

@@ -29,6 +29,7 @@ from rung.worlds.workbench.published import (
     read_recorded,
     world_files,
 )
+from rung.worlds.workbench.questions import Question, question_of
 
 WORLD = "world"
 """Folder of the state in a task's folder."""
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 def generate(*, data: Path | None = None, seed: int = 0, **sizes: int) -> Splits:
     """Deal the queries of each template to the splits: of ten, five, one and four.
+
+    Queries that ask the same in other words stay together, so the shares are about these.
 
     A group is a template within a split (`holdout/calendar-t07`), since groups may not straddle
     splits. Raises TaskError without the data set, ConfigError for sizes, which it fixes.
@@ -94,8 +97,11 @@ def _by_query(examples: Sequence[Example], seed: int) -> Splits:
     for example in examples:
         templates[example.group].append(example)
     for template, members in templates.items():
-        for split, part in _cut(members, seed, template).items():
-            splits[split] += part
+        alike: dict[Question, list[Example]] = defaultdict(list)
+        for example in members:
+            alike[question_of(example)].append(example)
+        for split, questions in _cut(list(alike.values()), seed, template).items():
+            splits[split] += [example for same in questions for example in same]
     return splits
 
 

@@ -55,7 +55,7 @@ def test_recorded_runs_score_as_published(
 
 
 def test_the_splits(task: Task) -> None:
-    assert (len(task.train), len(task.dev), task.num_holdout) == (345, 69, 276)
+    assert (len(task.train), len(task.dev), task.num_holdout) == (344, 71, 275)
 
 
 @pytest.mark.parametrize("extra_tools, verbatim", [(False, 562), (True, 652), ("answers", 647)])
