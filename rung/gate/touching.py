@@ -28,11 +28,11 @@ def touching(task: Task, examples: Sequence[Example]) -> dict[str, str]:
     if split_hash(task.dev) != task.split_hashes["dev"]:
         raise GateError(f"the dev split of task {task.name!r} is not the one that was locked")
     sealed = {"holdout": read_holdout(task), "dev": task.dev}
-    asked = question_of if task.world == "workbench" else _said
+    asks = _asks_of_workbench if task.world == "workbench" else _asks
     return {
         id_: split
         for split, members in reversed(sealed.items())
-        for id_ in _tied(examples, members, _ties(task), asked)
+        for id_ in _tied(examples, members, _ties(task), asks)
     }
 
 
@@ -55,11 +55,11 @@ def _tied(
     examples: Sequence[Example],
     sealed: Sequence[Example],
     ties: Ties,
-    asked: Callable[[Example], Hashable],
+    asks: Callable[[Example], set[Hashable]],
 ) -> set[str]:
     """Return the ids of examples tied to a sealed one, not through another example."""
-    ids, known = {example.id for example in sealed}, set(map(asked, sealed))
-    found = {one.id for one in examples if one.id in ids or asked(one) in known}
+    ids, known = {example.id for example in sealed}, set[Hashable]().union(*map(asks, sealed))
+    found = {one.id for one in examples if one.id in ids or asks(one) & known}
     while True:
         # Ties are a spanning forest, in which one hides another: look again at what is left.
         joined = [*sealed, *(example for example in examples if example.id not in found)]
@@ -73,9 +73,13 @@ def _tied(
         found |= new
 
 
-def _said(example: Example) -> str:
+def _asks(example: Example) -> set[Hashable]:
     """Return the text without letter case and spacing; its numbers stay: they may be new."""
-    return " ".join(example.said.casefold().split())
+    return {" ".join(example.said.casefold().split())}
+
+
+def _asks_of_workbench(example: Example) -> set[Hashable]:
+    return {*_asks(example), question_of(example)}
 
 
 def _ordered(tie: Tie) -> Tie:

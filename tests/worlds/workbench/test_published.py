@@ -22,10 +22,12 @@ from rung.gate.touching import touching
 from rung.registry import record_candidates
 from rung.routes.route import Route
 from rung.tasks.folder import load_task
+from rung.tasks.holdout import read_holdout
 from rung.tasks.task import Task
 from rung.worlds.catalog import BUNDLED, bundled_from, make_bundled
 from rung.worlds.workbench import generate, generate_by_template, is_data_set, recorded
 from rung.worlds.workbench.published import data_folder, read_examples, read_recorded
+from rung.worlds.workbench.questions import question_of
 from rung.worlds.workbench.world import WorkBench
 
 
@@ -54,8 +56,23 @@ def test_recorded_runs_are_named_by_model_and_tools(data_set: Path) -> None:
 
 
 def test_queries_are_split_within_templates(task: Task) -> None:
-    assert (len(task.train), len(task.dev), task.num_holdout) == (5, 1, 4)
-    assert Counter(example.group for example in task.train) == {"train/email-t00": 5}
+    assert (len(task.train), len(task.dev), task.num_holdout) == (4, 2, 4)
+    assert Counter(example.group for example in task.train) == {"train/email-t00": 4}
+
+
+def test_queries_that_ask_the_same_in_other_words_stay_together(task: Task) -> None:
+    sealed = {question_of(example) for example in (*task.dev, *read_holdout(task))}
+    trained = {question_of(example) for example in task.train}
+    assert (len(trained), len(sealed)) == (2, 3)
+    assert not trained & sealed
+    (first, *_), (other, *_) = task.train, task.dev
+    reworded = replace(
+        first,
+        id="new",
+        input=f"Bin {other.input.split()[-1].upper()}'s last email",
+        setup={**first.setup, "chosen_template": "Bin {name}'s last email"},
+    )
+    assert touching(task, [reworded, first]) == {"new": "dev"}
 
 
 def test_the_split_depends_on_the_seed_alone(data_set: Path) -> None:
@@ -132,7 +149,7 @@ def test_calls_that_cannot_be_read_are_skipped(task: Task) -> None:
 
 def test_a_recorded_run_can_be_scored_on_dev_alone(task: Task) -> None:
     arm, _ = run_route(task, "recorded:best", split="dev")
-    assert (arm.split, arm.num_examples) == ("dev", 1)
+    assert (arm.split, arm.num_examples) == ("dev", 2)
     with pytest.raises(GateError, match="holdout alone"):
         run_route(task, "recorded:best", split="holdout")
     with pytest.raises(ConfigError, match="unknown split 'test'"):
@@ -182,7 +199,7 @@ def test_on_the_command_line(
         return capsys.readouterr().out
 
     made = json.loads(rung("init", "office", "--from", data_set, "--json"))
-    assert made["splits"] == {"train": 5, "dev": 1, "holdout": 4}
+    assert made["splits"] == {"train": 4, "dev": 2, "holdout": 4}
     found = json.loads(rung("run", "office", "--route", "recorded:best", "--json"))
     assert (found["strict"], found["split"], found["cost_usd"]) == (0.9, "all", None)
     assert found["fields"]["exact"] == 0.9
