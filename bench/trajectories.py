@@ -20,8 +20,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from gateway import free_port, process, wait_for
@@ -43,6 +44,7 @@ from rung.flow.session import Session, open_session
 from rung.stats.intervals import mean_interval
 from rung.store.artifacts import Artifacts
 from rung.tasks.task import Example
+from rung.train.trained import agent_of
 
 CONTEXT_TOKENS = 8192
 COLUMNS = (
@@ -201,7 +203,7 @@ def main() -> None:
             name="specialist",
             model=given.model,
             adapter=given.adapter,
-            spec=AgentSpec(tools="none"),
+            spec=replace(agent_of(_style(given.model, given.adapter), 0), tools="none"),
         ),
         Arm(name="base", model=given.model, adapter="", spec=AgentSpec()),
         Arm(name="other", model=given.other, adapter="", spec=AgentSpec()),
@@ -212,6 +214,12 @@ def main() -> None:
         for arm in arms:
             if arm.name in (given.arm or ("specialist", "base")):
                 print(measure(arm, session, examples, given.out), flush=True)
+
+
+def _style(model: str, adapter: str) -> dict[str, Any]:
+    """Return how an adapter's texts were written; its agent must be told the same."""
+    found = adapter_for(adapter, locate(model).path, Artifacts())
+    return dict(found.lineage.get("style", {}))
 
 
 if __name__ == "__main__":
