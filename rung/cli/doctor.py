@@ -12,7 +12,7 @@ from rung.cli.out import AsJson, print_json
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check engines, models, extras and the machine; say what to install."""
+    """Check home, engine, default model and the extras local and test; say what to install."""
     checks = [_python(), _home(), _engine(), _model(), *_extras()]
     if as_json:
         print_json({"ok": all(c["ok"] or c["optional"] for c in checks), "checks": checks})

@@ -10,7 +10,12 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object (or JSONL).")]
 Limit = Annotated[
-    int, typer.Option("--limit", min=0, help="Examples per split; 0 means the default.")
+    int,
+    typer.Option(
+        "--limit",
+        min=0,
+        help="Examples per split; 0: what fits the time (climb), 16 (parity), else all.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every draw.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the estimate and stop.")]

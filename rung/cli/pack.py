@@ -42,7 +42,9 @@ def pack(
     examples: Annotated[
         int | None,
         typer.Option(
-            "--examples", min=0, help="Train examples of a simulated world, to be asked elsewhere."
+            "--examples",
+            min=0,
+            help="Train examples of a simulated world, to be asked elsewhere; 5 by default.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -41,7 +41,7 @@ def retain(
         if not found:
             say(f"no other task in service uses an adapter that {route!r} would follow")
         if worst == "promote":
-            say(f"next: rung promote {name} {route}")
+            say(f"next: rung gate {name} {route}")
     raise typer.Exit(EXIT[worst])
 
 

@@ -48,12 +48,23 @@ def route(
     ] = 0.0,
     doubt: Annotated[bool, typer.Option(help="Escalate on fitted doubt.")] = True,
     rules: Annotated[bool, typer.Option(help="Escalate by rules.toml.")] = True,
-    volume: Annotated[float, typer.Option("--volume", min=0.0, help="Requests a day.")] = 0.0,
-    training_usd: Annotated[float, typer.Option("--training-usd", min=0.0)] = 0.0,
-    training_serves: Annotated[
-        float, typer.Option("--training-serves", min=0.0, help="Requests until it is redone.")
+    volume: Annotated[
+        float,
+        typer.Option("--volume", min=0.0, help="Requests a day; 0: the task's volume_per_day."),
     ] = 0.0,
-    hosting_usd_per_day: Annotated[float, typer.Option("--hosting-usd-per-day", min=0.0)] = 0.0,
+    training_usd: Annotated[
+        float, typer.Option("--training-usd", min=0.0, help="What one training costs.")
+    ] = 0.0,
+    training_serves: Annotated[
+        float,
+        typer.Option(
+            "--training-serves", min=0.0, help="Requests until training is redone; 0: never."
+        ),
+    ] = 0.0,
+    hosting_usd_per_day: Annotated[
+        float,
+        typer.Option("--hosting-usd-per-day", min=0.0, help="What the machine costs a day."),
+    ] = 0.0,
     html: Annotated[Path | None, typer.Option("--html", help="With show: write a page.")] = None,
     limit: Limit = 0,
     seed: Seed = 0,
@@ -127,7 +138,7 @@ def _mine(name: str, asking: Any, as_json: bool) -> None:
         f"found on {found} rows, judged on {held} others;"
         f" rules.toml is at version {written.version}"
     )
-    say(f"next: rung route {name} fit")
+    say(f"next: rung route {name} fit --stronger ROUTE, or --person-minutes 5")
 
 
 def _fit(name: str, asking: Any, choice: dict[str, Any], as_json: bool) -> None:

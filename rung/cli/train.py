@@ -59,13 +59,18 @@ def train(
         bool, typer.Option("--curate/--no-curate", help="Leave out contradictions and repeats.")
     ] = True,
     variants: Annotated[
-        int, typer.Option("--variants", min=0, help="Examples to make of each workflow of train.")
+        int,
+        typer.Option(
+            "--variants", min=0, help="Examples to make of each workflow of train; 0: none."
+        ),
     ] = 0,
     remaining: Annotated[
         bool,
         typer.Option("--remaining/--no-remaining", help="Tell an agent which rows are left."),
     ] = True,
-    start: Annotated[str, typer.Option("--start", help="Adapter to go on from.")] = "",
+    start: Annotated[
+        str, typer.Option("--start", help="Adapter to go on from, by its whole name.")
+    ] = "",
     also: Annotated[
         list[str] | None, typer.Option("--also", help="Another task to train the adapter for.")
     ] = None,
@@ -131,8 +136,9 @@ def train(
             f"trained in {trained.minutes:.1f} minutes at {done.tokens_per_s:.0f} tokens/s,"
             f" {_measures(trained.metrics)}; run {done.run_dir}"
         )
+        say(f"next: rung parity {trained.adapter[:12]}")
         for task in (name, *options.also):
-            say(f"next: rung climb {task} --rungs blank,form,sft")
+            say(f"then: rung climb {task} --rungs blank,form,{options.method}")
 
 
 def _say_plan(plan: TrainPlan) -> None:

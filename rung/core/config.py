@@ -3,7 +3,7 @@
 | variable       | meaning                                                         |
 |----------------|-----------------------------------------------------------------|
 | `RUNG_HOME`    | folder of models, tasks, runs and the store (default `~/.rung`) |
-| `RUNG_LLAMA`   | package to take llama.cpp from (default: the fastest that fits) |
+| `RUNG_LLAMA`   | package to take llama.cpp from (default: the first that is installed and fits) |
 | `RUNG_OFFLINE` | `1` forbids every download                                      |
 | `RUNG_THREADS` | threads an in-process engine may use (default 2)                |
 

@@ -24,7 +24,7 @@ from rung.worlds.workbench.variants import variants as workbench
 NUM_EACH = 24
 """Variants of each workflow."""
 MANY_TIMES = 4
-"""How many times the size of train a generator of single answers is asked for."""
+"""How many times the size of train a generator of single answers is asked for at most."""
 _FORMS = (helpdesk, orders)
 
 
@@ -39,7 +39,8 @@ def variants(
     """Return examples that train does not have, with ids of their own; none for a user's task.
 
     `places` are the workflows wanted, for a task with a world, of which each gets up to `each`; all
-    of train's when None. A form's places are its fields, and every new example has all of them.
+    of train's when None. A form's places are its fields, and every new example has all of them;
+    of these there are `each` times as many as train has, at most three.
     """
     locked = lock.read_lock(task.path / lock.FILE)
     seed = locked.seed if locked else 0
@@ -53,7 +54,7 @@ def variants(
     if generator is None:
         return []
     made: Sequence[Example] = generator.generate(
-        num_train=MANY_TIMES * len(task.train), num_dev=0, num_holdout=0, seed=seed
+        num_train=min(1 + each, MANY_TIMES) * len(task.train), num_dev=0, num_holdout=0, seed=seed
     )["train"]
     known = {example.input for example in task.train}
     fresh = {example.input: example for example in made if example.input not in known}
