@@ -153,6 +153,7 @@ def trial_of(runs: Runs, model: str, score: Floats) -> Trial:
         scores=(score,),
         forced=nobody,
         skipped=nobody,
+        direct=nobody,
         groups=runs.templates,
     )
 

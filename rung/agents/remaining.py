@@ -7,10 +7,10 @@ to say: a look-up may show rows that the request does not speak of. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.agents.ids import is_id_key, leaves
+from rung.agents.ids import id_arguments, is_id_key, leaves
 from rung.agents.seen import records_in
 from rung.worlds.world import Call, Result, Tool
 
@@ -32,7 +32,9 @@ class Remaining:
         if not tool.writes:
             self._take(result.value)
             return ""
-        named = {str(value) for _, value in leaves(call.arguments)} & set(self._ids)
+        ids = id_arguments(tool.parameters)
+        said = (str(v) for name, v in leaves(call.arguments) if name in ids or is_id_key(name))
+        named = set(said) & set(self._ids)
         if not named:
             return ""
         self._named |= named
@@ -44,11 +46,15 @@ class Remaining:
 
     def _take(self, value: Any) -> None:
         """Keep a table's ids; another look-up of one record or none lets the table stand."""
-        ids = [_id_of(record) for record in records_in(value) if isinstance(record, Mapping)]
-        if len(ids) > 1 and all(ids):
-            self._ids, self._named = tuple(dict.fromkeys(ids)), set()
+        records = [record for record in records_in(value) if isinstance(record, Mapping)]
+        if len(records) > 1 and (ids := _ids_of(records)):
+            self._ids, self._named = ids, set()
 
 
-def _id_of(record: Mapping[str, Any]) -> str:
-    """Return the value of a record's first key that is named like an id."""
-    return next((str(value) for key, value in record.items() if is_id_key(key) and value), "")
+def _ids_of(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the ids that tell records apart: of the first key named like one that can."""
+    for key in filter(is_id_key, map(str, records[0])):
+        ids = {str(one[key]) for one in records if one.get(key) is not None}
+        if len(ids) == len(records):
+            return tuple(str(one[key]) for one in records)
+    return ()

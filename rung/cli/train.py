@@ -65,9 +65,9 @@ def train(
         ),
     ] = 0,
     remaining: Annotated[
-        bool,
+        bool | None,
         typer.Option("--remaining/--no-remaining", help="Tell an agent which rows are left."),
-    ] = True,
+    ] = None,
     start: Annotated[
         str, typer.Option("--start", help="Adapter to go on from, by its whole name.")
     ] = "",

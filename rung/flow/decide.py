@@ -13,7 +13,7 @@ from rung.core.files import write_atomic
 from rung.flow.recorded import is_recorded, recorded_arm, recorded_route, recorded_rows
 from rung.flow.session import Session, Tell, open_session
 from rung.gate.holdout import open_holdout
-from rung.gate.receipt import make_receipt, save_receipt, task_of, verify_receipt
+from rung.gate.receipt import judged_on, make_receipt, save_receipt, verify_receipt
 from rung.gate.verdict import GateReport, judge
 from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
@@ -29,6 +29,7 @@ from rung.registry import (
 )
 from rung.routes.route import Route
 from rung.store import RunDir, file_name
+from rung.tasks.generation import of_split
 from rung.tasks.task import Example, Task
 from rung.worlds.catalog import load, own_tasks
 
@@ -162,12 +163,13 @@ def _incumbent(session: Session, reference: str) -> Route:
 def verify(receipt: Path) -> tuple[list[str], str]:
     """Recompute a receipt; return what does not match, and what could not be compared, in words.
 
-    Its split is compared with the holdout that is locked here for the task of its name.
+    Its split is compared with the holdouts that are, or were, locked here for the task of its name.
     """
-    name = task_of(receipt)
+    name, recorded = judged_on(receipt)
     if name not in own_tasks():
         return verify_receipt(receipt), f"no task {name!r} is here, so its holdout is not compared"
-    return verify_receipt(receipt, split_sha256=load(name).split_hashes["holdout"]), ""
+    locked = of_split(load(name), "holdout", recorded)
+    return verify_receipt(receipt, split_sha256=locked.split_hashes["holdout"]), ""
 
 
 def promote(task: str | Task, route: str) -> Route:

@@ -128,7 +128,13 @@ def _examples(task: Task, options: TrainOptions) -> list[Example]:
         if split_hash(task.train) != task.split_hashes["train"]:
             raise GateError(f"the train split of task {task.name!r} is not the one that was locked")
         drawn = _draw(task.train, options.limit or len(task.train), options.seed)
-        return [*drawn, *_variants(task, options)]
+        return [*drawn, *_variants(replace(task, train=tuple(drawn)), options)]
+    if options.variants:
+        raise ConfigError(
+            f"--variants {options.variants} are made of train, and --data {options.data} is trained"
+            " on instead",
+            hint="leave one of them out: a batch of rung repair has variants already",
+        )
     rows = read_rows(options.data, Answers(task.schema))
     if other := next((split for _, split in rows if split not in (None, "train")), None):
         raise ConfigError(

@@ -117,9 +117,9 @@ def write_batch(found: Repair, path: Path) -> dict[str, Any]:
         raise ConfigError(f"writing {path}: no folder {path.parent}", hint="make it first")
     task = found.task
     places = {miss.place for cluster in found.map.clusters for miss in cluster.misses}
-    made = variants(task, places)
-    leaking = touching(task, made) if made else {}
-    pool = [*task.train, *(example for example in made if example.id not in leaking)]
+    found_or_made = [*task.train, *variants(task, places)]
+    leaking = touching(task, found_or_made)
+    pool = [example for example in found_or_made if example.id not in leaking]
     batch = choose_batch(
         found.map,
         found.reader,

@@ -6,7 +6,7 @@ for a climb to say, which measures it beside the same route without it (`ladder/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from rung.core.clock import now_utc
 from rung.core.config import keep_hub_offline, limit_spinning
+from rung.core.errors import ConfigError
 from rung.engines.adapters import base_hash, read_adapter
 from rung.engines.models import pull
 from rung.flow.lessons import Lesson, check_mixture, lesson_of, mix, write_texts
 from rung.ladder.climb import Step
+from rung.repair.variants import generates
 from rung.store import Artifacts, RunDir, file_name
 from rung.tasks.splits import split_hash
 from rung.tasks.task import Task
@@ -124,10 +126,13 @@ def train(
 def _lessons(task: Task, others: Sequence[Task], options: TrainOptions) -> list[Lesson]:
     """Return what the task is trained on, then what the others are, from their train examples."""
     num = 1 + len(others)
-    theirs = replace(options, data=None)
+    theirs = [
+        replace(options, data=None, variants=options.variants if generates(other) else 0)
+        for other in others
+    ]
     return [
         lesson_of(task, options, num_tasks=num),
-        *(lesson_of(other, theirs, num_tasks=num) for other in others),
+        *(lesson_of(*both, num_tasks=num) for both in zip(others, theirs, strict=True)),
     ]
 
 
@@ -216,16 +221,16 @@ def _keep(
 
 def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
     """Return the options with the start of a method that learns from the model's own answers: the
-    task's last SFT adapter, where there is one and no other is named.
+    task's last SFT adapter, where there is one and no other is named. An agent is told what is left
+    as it was before, or anew.
 
     Raises EngineError for a start that is no adapter, before anything is spent on it."""
     if options.start:
-        read_adapter(options.start, Artifacts())
-    if options.method == "sft" or options.start:
-        return options
-    found = find_trained(task.name, options.model, "sft")
+        lineage = read_adapter(options.start, Artifacts()).lineage
+        return _told_as(options, lineage.get("style", {}))
+    found = find_trained(task.name, options.model, "sft") if options.method != "sft" else None
     if found is None:
-        return options
+        return options if options.remaining is not None else replace(options, remaining=True)
     style = found.style
     return replace(
         options,
@@ -233,8 +238,24 @@ def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
         prompt=style["prompt"],
         learn=style["learn"],
         parallel=bool(style["parallel"]),
-        remaining=bool(style.get("remaining", False)),
+        remaining=_told_as(options, style).remaining,
     )
+
+
+def _told_as(options: TrainOptions, style: Mapping[str, Any]) -> TrainOptions:
+    """Return the options with an agent told what is left as the adapter to go on from was.
+
+    Raises ConfigError where it is asked for otherwise.
+    """
+    before = bool(style.get("remaining", False))
+    if options.remaining not in (None, before):
+        asked, way = ("", "without") if options.remaining else ("no-", "with")
+        raise ConfigError(
+            f"--{asked}remaining: the adapter to go on from was trained {way} being told which rows"
+            " are left",
+            hint="leave the option out, or train anew",
+        )
+    return replace(options, remaining=before)
 
 
 def _pull(model: str, tell: Callable[[Step], None]) -> None:
@@ -260,7 +281,7 @@ def _style(options: TrainOptions) -> Style:
         parallel=options.parallel,
         shuffled=options.shuffled,
         slot_dropout=options.slot_dropout,
-        remaining=options.remaining,
+        remaining=bool(options.remaining),
         seed=options.seed,
     )
 

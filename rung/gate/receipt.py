@@ -121,9 +121,13 @@ def verify_receipt(path: Path, *, split_sha256: str | None = None) -> list[str]:
     return mismatches
 
 
-def task_of(path: Path) -> str:
-    """Return the name of the task that a receipt is of. Raises GateError for what is none."""
-    return str(_load(path)["task"])
+def judged_on(path: Path) -> tuple[str, str]:
+    """Return the task that a receipt is of, and the hash of its holdout as recorded.
+
+    Raises GateError for what is no receipt.
+    """
+    receipt = _load(path)
+    return str(receipt["task"]), str(receipt["split_sha256"])
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def check_untouched(task: Task, examples: Sequence[Example]) -> None:
     for id_, split in sorted(touching(task, examples).items()):
         raise GateError(
             f"training on {id_!r} would leak {split} of task {task.name!r}: they share an id, a"
-            " group or a text",
+            " group or a text, or ask the same",
             hint="train on train examples only",
         )
 

@@ -46,16 +46,23 @@ def propose(situation: Situation, method: str) -> tuple[Route, ...]:
 
 
 def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
-    """Propose the same four arms of an agent: a blank page or an action form at each step."""
+    """Propose the same four arms of an agent: a blank page or an action form at each step.
+
+    What the trained ones are told behind a write (`remaining`) is not training's: an untrained
+    agent that is told it, too, is the arm to compare with.
+    """
     tools = "none" if trained.style["prompt"] == "bare" else "cards"
     agent = agent_of(trained.style, situation.seed)
     adapted = {"rung": trained.method, "output": "agent", "adapter": trained.adapter}
     plain = AgentSpec(seed=situation.seed)
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
+    base = {"rung": "recovery", "output": "agent"}
+    left = situation.route(name="agent+left", agent=agent, **base)
     return (
         blank_route(situation),
-        situation.route(name="agent", rung="recovery", output="agent", agent=plain),
+        situation.route(name="agent", agent=plain, **base),
+        *((left,) if agent.remaining else ()),
         situation.route(name=trained.method, agent=page, **adapted),
         situation.route(name=f"{trained.method}+form", agent=told, **adapted),
     )

@@ -45,10 +45,11 @@ def variants(
     locked = lock.read_lock(task.path / lock.FILE)
     seed = locked.seed if locked else 0
     if task.world == "operations":
-        return list(_of_workflows(places, each, seed))
+        wanted = places if places is not None else _named(task, "workflow")
+        return list(_of_workflows(wanted, each, seed))
     if task.world == "workbench":
         office = cast(Office, open_world(task))
-        wanted = places if places is not None else _templates(task)
+        wanted = places if places is not None else _named(task, "template")
         return workbench(office, task.train, wanted, each=each, seed=seed)
     generator = _form_generator(task)
     if generator is None:
@@ -61,13 +62,14 @@ def variants(
     return [replace(one, id=f"variant-{short_hash(one.input)}") for one in fresh.values()]
 
 
-def _templates(task: Task) -> set[str]:
-    return {example.setup["template"] for example in task.train}
+def _named(task: Task, key: str) -> set[str]:
+    """Return what train's examples are of, by their set-up."""
+    return {example.setup[key] for example in task.train}
 
 
-def _of_workflows(places: Collection[str] | None, each: int, seed: int) -> Iterator[Example]:
+def _of_workflows(places: Collection[str], each: int, seed: int) -> Iterator[Example]:
     for flow in KNOWN:
-        for number in range(each if places is None or flow.name in places else 0):
+        for number in range(each if flow.name in places else 0):
             id_ = f"variant-{flow.name}-{number}"
             yield write_example(flow, "train", id_, seed, "repair", number)
 

@@ -163,7 +163,8 @@ def _trained(arms: Sequence[Arm]) -> Iterator[Answered]:
     second method adds to the first."""
     for arm in (arm for rung in TRAINED_RUNGS for arm in _of_rung(arms, rung)):
         if arm.route.endswith("+form"):
-            base = _first(arms, "recovery") or _first(arms, "form")
+            told = next((one for one in arms if one.route == "agent+left"), None)
+            base = told or _first(arms, "recovery") or _first(arms, "form")
             yield from _against_twin(arm, base, "Did training add to {}?")
             yield from _against_twin(arm, _twin(arm, arms), "Does the form still add to {}?")
         else:

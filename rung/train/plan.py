@@ -65,8 +65,9 @@ class TrainOptions:
     """Train on the examples of this file (`rung repair --batch`) instead of train."""
     variants: int = 0
     """More examples made of each of train's workflows, where the task can make them."""
-    remaining: bool = True
-    """Tell an agent behind a write which of the rows found before are left."""
+    remaining: bool | None = None
+    """Tell an agent behind a write which of the rows found before are left; None: as the adapter to
+    go on from was told, else yes."""
     also: tuple[str, ...] = ()
     """Other tasks that the same adapter is trained for."""
     curate: bool = True

@@ -69,6 +69,19 @@ def test_rows_without_an_id_are_not_counted() -> None:
     assert note(remaining, "b@x.io") == ""
 
 
+def test_only_what_names_a_record_counts_and_only_what_tells_records_apart() -> None:
+    stock = next(tool for tool in TOOLS if tool.name == "cards.move")
+    numbers = Remaining()
+    listed = Result(value=[{"card_id": 0}, {"card_id": 1}, {"card_id": 2}])
+    numbers.note(Call(tool="cards.search", arguments={}), listed, SEARCH)
+    move = Call(tool="cards.move", arguments={"card_id": "0", "list": "1"})
+    assert numbers.note(move, Result(value="moved"), stock) == " Found and left: 1, 2."
+    orders = Remaining()
+    listed = Result(value=[{"board_id": 7, "card_id": "a1"}, {"board_id": 7, "card_id": "a2"}])
+    orders.note(Call(tool="cards.search", arguments={}), listed, SEARCH)
+    assert note(orders, "a1") == " Found and left: a2."
+
+
 def test_many_are_counted_and_not_all_named() -> None:
     ids = [f"a{number}" for number in range(MAX_SHOWN + 3)]
     assert note(found(*ids), "a0") == f" Found and left: {', '.join(ids[1:-2])} and 2 more."

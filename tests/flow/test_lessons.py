@@ -67,13 +67,17 @@ def test_more_examples_are_made_of_what_train_has(task: Task) -> None:
     lesson = lesson_of(desk, options)
     made = [one for one in lesson.examples if one.id.startswith("variant-")]
     assert len(lesson.examples) == len(desk.train) + len(made)
-    assert len(made) > 20
+    assert 20 < len(made) <= 2 * len(desk.train)
     assert not touching(desk, made)
     assert (
         lesson_of(desk, replace(options, variants=0)).examples == lesson.examples[: len(desk.train)]
     )
+    few = lesson_of(desk, replace(options, limit=10)).examples
+    assert 10 < len(few) <= 30
     with pytest.raises(ConfigError, match="has no generator, so --variants 3"):
         lesson_of(task, replace(options, variants=3))
+    with pytest.raises(ConfigError, match="is trained on instead"):
+        lesson_of(desk, replace(options, data=Path("b.jsonl")))
 
 
 def test_one_adapter_is_trained_for_two_tasks(

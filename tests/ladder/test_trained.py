@@ -104,8 +104,10 @@ def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(task: Task) -> No
     assert not any(one.agent.remaining for one in proposed(world) if one.agent)
     note(task, style={"prompt": "bare", "remaining": True}, made="2026-01-02T00:00:00Z")
     agents = [one.agent for one in proposed(world) if one.agent]
-    assert [agent.remaining for agent in agents] == [False, False, True, True]
-    assert agents[0].max_steps == agents[1].max_steps < agents[2].max_steps == agents[3].max_steps
+    assert [agent.remaining for agent in agents] == [False, False, True, True, True]
+    assert agents[1].max_steps < agents[2].max_steps == agents[3].max_steps == agents[4].max_steps
+    left = proposed(world)[2]
+    assert (left.name, left.rung, left.adapter) == ("agent+left", "recovery", "")
 
 
 @pytest.mark.parametrize(

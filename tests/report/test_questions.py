@@ -112,6 +112,18 @@ def test_training_is_never_credited_for_the_form(arm_of):
     assert line(found, "Did training add to form?").result.startswith("sft+form - form .000 [")
 
 
+def test_training_is_not_credited_for_being_told_what_is_left(arm_of):
+    found = answer_questions(
+        [
+            arm_of("recovery", [0.0] * 40, route="agent"),
+            arm_of("recovery", [1.0, 0.0] * 20, route="agent+left"),
+            arm_of("sft", [1.0, 0.0] * 20, route="sft+form"),
+        ]
+    )
+    told = line(found, "Did training add to agent+left?").interpretation
+    assert told.startswith("no difference")
+
+
 def test_a_second_method_is_compared_with_the_first(arm_of):
     found = answer_questions(
         [

@@ -127,7 +127,7 @@ TOOLS = (
     declare(
         "helper.find_event",
         find_event,
-        "Return the first or last event of a day.",
+        "Return the first or last of the 5 events that a search shows of a day.",
         {"which": choice(("first", "last")), "day": DAY, "participant": ADDRESS},
         required=("which", "day"),
     ),

@@ -14,10 +14,10 @@ Question = tuple[str, ...]
 
 def question_of(example: Example) -> Question:
     """Return what a query asks, letter case aside; its own text where it follows no template."""
-    template = str(example.setup["template"])
+    template = str(example.setup.get("template", ""))
     try:
         slots = slot_words(example)
-    except Stuck:
+    except (Stuck, KeyError):
         return template, example.input.casefold()
     said = (f"{name}={words.casefold()}" for name, words in sorted(slots.items()))
     return template, *said

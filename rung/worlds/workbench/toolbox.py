@@ -7,6 +7,7 @@ rule. A wrong call never changes the state.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,9 +107,9 @@ def part_of(row: Values, *fields: str) -> dict[str, str | None]:
 
 
 def number_of(text: str, what: str) -> int:
-    """Return a count; raises Refused unless it is digits."""
-    if not text.isdigit():
-        raise Refused(f"{what} {quote(text)} is not a number")
+    """Return a count; raises Refused unless it is up to five digits."""
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise Refused(f"{what} {quote(text)} is not a number from 0 to 99999")
     return int(text)
 
 

@@ -144,6 +144,8 @@ def test_who_has_fewest_and_most(answering: WorkBench) -> None:
         ("coming_events", {}, "a name or a participant"),
         ("next_event", {}, "a name or a participant"),
         ("has_met", {"participant": TOM, "days": "few", "direction": "last"}, "'few'"),
+        ("has_met", {"participant": TOM, "days": "1000000", "direction": "last"}, "'1000000'"),
+        ("last_contact", {"customer_name": "Ada Stone", "days": "\u00b2"}, "0 to 99999"),
         ("last_email", {}, "a sender or a subject"),
         ("emails_from", {"date_min": "2023-11-01"}, "a sender or a subject"),
         ("last_contact", {"customer_name": "Cy", "days": "1"}, "'Cy'"),

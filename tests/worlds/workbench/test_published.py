@@ -73,6 +73,7 @@ def test_queries_that_ask_the_same_in_other_words_stay_together(task: Task) -> N
         setup={**first.setup, "chosen_template": "Bin {name}'s last email"},
     )
     assert touching(task, [reworded, first]) == {"new": "dev"}
+    assert touching(task, [replace(first, id="bare", input="Something else", setup={})]) == {}
 
 
 def test_the_split_depends_on_the_seed_alone(data_set: Path) -> None:
