@@ -37,10 +37,14 @@ def save_checkpoint(
     best: Mapping[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,
     history: Mapping[str, Any],
+    random: torch.Tensor,
 ) -> None:
-    """Write a checkpoint in place of the last one. Raises StoreError."""
+    """Write a checkpoint in place of the last one; `random` is the state that goes with `history`.
+
+    Raises StoreError.
+    """
     tensors = {f"best/{name}": value for name, value in best.items()}
-    tensors["random"] = torch.get_rng_state()
+    tensors["random"] = random
     for name, parameter in parameters.items():
         tensors[f"now/{name}"] = parameter.detach()
         for moment in _MOMENTS:

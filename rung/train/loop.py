@@ -137,12 +137,14 @@ def run_loop(
     batches_of = _Batches([length(item) for item in items], settings)
     run.resume()
     try:
-        while not run.is_over(batches_of.num_steps):
+        while True:
+            if judge is not None and run.is_due(batches_of.num_steps):
+                run.judge(judge)
+            if run.is_over(batches_of.num_steps):
+                break
             batch = [items[at] for at in batches_of.at(run.history.step)]
             run.step(loss, batch, batches_of.num_steps)
             tell(run.progress(batches_of.num_steps))
-            if judge is not None and run.is_due(batches_of.num_steps):
-                run.judge(judge)
     except KeyboardInterrupt:
         run.save()
         raise
@@ -184,12 +186,14 @@ class _Run:
         self._best: dict[str, torch.Tensor] = {}
         self._saved_ms = monotonic_ms()
         torch.manual_seed(settings.seed)
+        self._settle()
 
     def resume(self) -> None:
         """Go on where a killed run of the same identity was."""
         found = load_checkpoint(self._checkpoint, self._identity, self._parameters, self._optimiser)
         if found is not None:
             self.history, self._best = History(**found.history), found.best
+            self._settle()
 
     def is_over(self, num_steps: int) -> bool:
         history, patience = self.history, self._settings.patience
@@ -200,8 +204,12 @@ class _Run:
         """Return whether this step is to be judged: at equal shares of the run, and at its end.
 
         A run that ends by the clock is judged less often where that would take the time to train.
+        None is judged twice at a step.
         """
         history, settings = self.history, self._settings
+        judged = history.judgements[-1][0] if history.judgements else 0
+        if history.finished or judged == history.step:
+            return False
         done = self._done(num_steps)
         if done < 1.0 and settings.minutes and history.judging_s > _JUDGING_SHARE * history.spent_s:
             return False
@@ -229,6 +237,7 @@ class _Run:
         history.num_trained += found.num_trained
         history.num_evaluated += found.num_evaluated
         history.seconds += (monotonic_ms() - start) / 1000.0
+        self._settle()
         if monotonic_ms() - self._saved_ms > _CHECKPOINT_MS:
             self.save()
 
@@ -243,6 +252,7 @@ class _Run:
             self._best = {name: p.detach().clone() for name, p in self._parameters.items()}
         else:
             history.num_worse += 1
+        self._settle()
         self.save()
 
     def progress(self, num_steps: int) -> Progress:
@@ -272,8 +282,14 @@ class _Run:
             best=self._best,
             optimiser=self._optimiser,
             history=asdict(self.history),
+            random=self._random,
         )
         self._saved_ms = monotonic_ms()
+
+    def _settle(self) -> None:
+        """Note the random state behind a step or judgement that counts: one that is broken off has
+        drawn from it, and draws the same when it is made up for."""
+        self._random = torch.get_rng_state()
 
     def _done(self, num_steps: int) -> float:
         """Return the share of the run that is done, 0 to 1."""

@@ -66,6 +66,56 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
     assert state(resumed) == state(whole)
 
 
+def test_a_step_that_was_killed_draws_the_same_when_taken_again(tmp_path: Path) -> None:
+    whole, resumed = line(), line()
+    wanted = run(whole, tmp_path / "whole")
+    num_taken = [0]
+
+    def killed(model: Any, batch: Sequence[tuple[float, float]]) -> Loss:
+        found = squared(model, batch)
+        num_taken[0] += 1
+        if num_taken[0] == 17:
+            raise KeyboardInterrupt
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        run(line(), tmp_path / "killed", loss=killed)
+    found = run(resumed, tmp_path / "killed")
+    assert found.losses == wanted.losses
+    assert state(resumed) == state(whole)
+
+
+@pytest.mark.parametrize("judgements, at", [(6, 18), (6, 36), (1, 36)])
+def test_a_judgement_that_was_killed_is_made_up_for(
+    tmp_path: Path, judgements: int, at: int
+) -> None:
+    settings = replace(SETTINGS, judgements=judgements)
+
+    def judged(model: Any, name: str, kill_at: int = -1) -> list[tuple[float, float]]:
+        step = [0]
+
+        def tell(progress: Progress) -> None:
+            step[0] = progress.step
+
+        def judge() -> float:
+            value = torch.rand(()).item()
+            if step[0] == kill_at:
+                raise KeyboardInterrupt
+            return value
+
+        history = run(model, tmp_path / name, settings, judge=judge, tell=tell)
+        return [(step, value) for step, _, value in history.judgements]
+
+    whole, resumed = line(), line()
+    wanted = judged(whole, "whole")
+    with pytest.raises(KeyboardInterrupt):
+        judged(line(), "killed", at)
+    assert judged(resumed, "killed") == wanted
+    assert state(resumed) == state(whole)
+    assert len(wanted) == judgements
+    assert judged(line(), "killed") == wanted  # and none is made twice
+
+
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     first, second = line(), line()
     run(first, tmp_path / "c")
