@@ -2,8 +2,8 @@
 
 Of the records that the last look-up gave, one was picked. Each is worth the words of the request
 (and of earlier results) in which it differs from the others. If another is worth as much, the pick
-is a guess. Requests for several records, conditions, comparisons, times, and results with running
-text, where rules may stand, need more than words: of those nothing is said.
+is a guess. Requests for several records ("the cards"), conditions, comparisons, times, and results
+with running text, where rules may stand, need more than words: of those nothing is said.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.agents.ids import leaves, occurs
-from rung.agents.seen import Seen, records_in
-from rung.agents.words import words_of
+from rung.agents.ids import is_id_key, leaves, occurs
+from rung.agents.seen import LookUp, Seen, records_in
+from rung.agents.words import FINDS, speaks_of_several, words_of
 
 _SEVERAL = words_of(
     "all every each both any either everyone everybody anyone other another rest remaining several"
@@ -48,6 +48,8 @@ def rivals(ids: Sequence[str], seen: Seen) -> list[str]:
     telling = _telling(records)
     if seen.has_running_text or not _words_can_tell(seen.request, telling):
         return []
+    if speaks_of_several(seen.request, _kinds(look_up)):
+        return []
     known = words_of(look_up.before)
     worth = [len(words & known) for words in map(_words, telling)]
     best = [i for i, one in enumerate(worth) if one == max(worth)]
@@ -63,6 +65,15 @@ def _words_can_tell(request: str, telling: Sequence[Pairs]) -> bool:
     numbers = any(_NUMBER_LIKE.fullmatch(str(value)) for pairs in telling for _, value in pairs)
     speaks_of_numbers = bool(asked & _TIMES) or any(sign.isdigit() for sign in request)
     return not (numbers and speaks_of_numbers)
+
+
+def _kinds(look_up: LookUp) -> frozenset[str]:
+    """Return what the records of a look-up are called: by its tool, by their list, by their ids."""
+    value, names = look_up.value, [look_up.call.tool]
+    if isinstance(value, Mapping):
+        names += [str(name) for name, one in value.items() if isinstance(one, list | tuple)]
+    names += [name for name, _ in leaves(records_in(value)) if is_id_key(name)]
+    return words_of(" ".join(names)) - FINDS
 
 
 def _picks(ids: Sequence[str], record: Any, seen: Seen) -> bool:

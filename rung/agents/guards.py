@@ -18,11 +18,10 @@ from rung.agents.ambiguity import rivals
 from rung.agents.cards import signature
 from rung.agents.ids import EMAIL, id_arguments, ids_in, is_id_key, leaves
 from rung.agents.seen import Seen
-from rung.agents.words import words_of
+from rung.agents.words import FINDS, words_of
 from rung.core.spelling import quote
 from rung.worlds.world import Call, Tool
 
-_FINDS = frozenset({"find", "search", "list", "look", "lookup", "get", "query", "show", "read"})
 _FINDS_PEOPLE = frozenset({"email", "mail", "address", "directory", "contact", "people", "person"})
 
 
@@ -86,7 +85,7 @@ class Guard:
             named, told = words_of(tool.name), words_of(tool.description)
             needs = name in tool.parameters.get("required", ())
             shared = 2 * len(wanted & named) + len(wanted & told)
-            return shared - 4 * needs, len(named & _FINDS)
+            return shared - 4 * needs, len(named & FINDS)
 
         best = max(self._look_ups, key=worth, default=None)
         return best if best is not None and worth(best)[0] > 0 else None

@@ -35,6 +35,13 @@ def id_arguments(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
+def records_named(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Return the ids that stand under arguments of ids, at any depth."""
+    ids = id_arguments(parameters)
+    named = (one for name, one in leaves(arguments) if name in ids or is_id_key(name))
+    return frozenset(map(str, named))
+
+
 def shape_of(value: str) -> str:
     """Return an expression of ids that look like this one; empty where many other values would."""
     if value.isdigit():
@@ -83,4 +90,13 @@ def ids_in(text: str, *, is_id: bool, shapes: Collection[str]) -> list[str]:
 
 def occurs(value: str, text: str) -> bool:
     """Return whether a value stands in a text by itself, not inside a longer id; both folded."""
-    return re.search(_EDGES.format(re.escape(value)), text) is not None
+    return _by_itself(value).search(text) is not None
+
+
+def without(value: str, text: str) -> str:
+    """Return a text without a value where it stands by itself; both folded."""
+    return _by_itself(value).sub(" ", text)
+
+
+def _by_itself(value: str) -> re.Pattern[str]:
+    return re.compile(_EDGES.format(re.escape(value)))

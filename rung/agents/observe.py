@@ -19,19 +19,25 @@ _NO_ARGUMENTS: Mapping[str, Any] = {}
 
 
 def is_empty(value: Any, asked: Mapping[str, Any] = _NO_ARGUMENTS) -> bool:
-    """Return whether a look-up found nothing: no value, or no item besides an echo of `asked`."""
+    """Return whether a look-up found nothing: no value, or no item besides an echo of `asked`.
+
+    0 and false are answers, except beside a list or mapping, where they say that it is empty.
+    """
     if value is None or value == "":
         return True
     if isinstance(value, list | tuple):
         return not value
     if not isinstance(value, Mapping):
         return False
+    inner = [one for one in value.values() if isinstance(one, Mapping | list | tuple)]
+    nothing = (None, "", 0) if inner else (None, "")
     scalars = [
         one
         for key, one in value.items()
-        if not isinstance(one, Mapping | list | tuple) and one and asked.get(key) != one
+        if not isinstance(one, Mapping | list | tuple)
+        and one not in nothing
+        and asked.get(key) != one
     ]
-    inner = [one for one in value.values() if isinstance(one, Mapping | list | tuple)]
     return not scalars and all(is_empty(one) for one in inner)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.agents.ids import id_arguments, is_id_key, leaves
+from rung.agents.ids import is_id_key, records_named
 from rung.agents.seen import records_in
 from rung.worlds.world import Call, Result, Tool
 
@@ -32,9 +32,7 @@ class Remaining:
         if not tool.writes:
             self._take(result.value)
             return ""
-        ids = id_arguments(tool.parameters)
-        said = (str(v) for name, v in leaves(call.arguments) if name in ids or is_id_key(name))
-        named = set(said) & set(self._ids)
+        named = records_named(call.arguments, tool.parameters) & set(self._ids)
         if not named:
             return ""
         self._named |= named

@@ -1,8 +1,8 @@
 """What an agent has been shown: the ground on which ids may be used.
 
 The request, the workplace's brief and the instruction count, and every result of a tool; not what
-the model wrote, not what was remembered from earlier conversations, and not what a failed, empty
-or wordy result merely repeats of its own question.
+the model wrote, not what was remembered from earlier conversations, nothing of a failed or empty
+result, and not what a result merely repeats of its own question.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rung.agents.ids import ids_under_keys, leaves, occurs, shape_of
+from rung.agents.ids import ids_under_keys, is_id_key, leaves, occurs, shape_of, without
 from rung.agents.observe import is_empty
 from rung.worlds.world import Call, Result
 
@@ -51,17 +51,18 @@ class Seen:
             self.last_look_up = LookUp(call=call, value=result.value, before=self._shown)
         if result.error or is_empty(result.value, call.arguments):
             return
-        for name, one in ids_under_keys(result.value):
+        value = _answer(result.value, call.arguments)
+        for name, one in ids_under_keys(value):
             self._shapes_under.setdefault(name, set()).add(shape_of(one))
             self.shapes |= {shape_of(one)} - {""}
-        texts = [text.casefold() for text in _texts(result.value)]
+        texts = [text.casefold() for text in _texts(value)]
         self.has_running_text |= any(len(text.split()) >= _MIN_WORDS for text in texts)
-        if len(records_in(result.value)) < 2:
+        if len(records_in(value)) < 2:
             self.settled |= set(texts)
         text = "\n".join(texts)
-        if isinstance(result.value, str):
-            for _, asked in leaves(call.arguments):
-                text = text.replace(str(asked).casefold(), " ")
+        if isinstance(value, str):
+            for asked in filter(None, (str(leaf).strip() for _, leaf in leaves(call.arguments))):
+                text = without(asked.casefold(), text)
         self._shown = f"{self._shown}\n{text}"
 
     def has(self, value: str) -> bool:
@@ -87,6 +88,22 @@ def records_in(value: Any) -> list[Any]:
         lists = [one for one in value.values() if isinstance(one, list | tuple)]
         return list(lists[0]) if len(lists) == 1 else []
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _answer(value: Any, asked: Mapping[str, Any]) -> Any:
+    """Return a result without what it repeats of its question beside what was found.
+
+    An id stays where something was found under it, and so does all of a record that is no more than
+    its own scalars: it was found by the value that it repeats.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    own = {name: one for name, one in value.items() if name not in asked or asked[name] != one}
+    if not any(own.values()):
+        return own
+    if not any(isinstance(one, Mapping | list | tuple) for one in own.values()):
+        return value
+    return {name: one for name, one in value.items() if name in own or is_id_key(str(name))}
 
 
 def _texts(value: Any) -> Iterator[str]:

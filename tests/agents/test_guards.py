@@ -46,17 +46,21 @@ GUARD = Guard(WRITES)
 
 
 def seen() -> Seen:
-    """Return what a conversation has shown after two look-ups and three that failed."""
+    """Return what look-ups have shown, and others that only repeat their question."""
     shown = Seen(REQUEST, BRIEF, INSTRUCTION)
-    for call, value in (
-        (Call(tool="cards.search", arguments={"query": "Summit"}), CARDS[:2]),
-        (Call(tool="tickets.find", arguments={"query": "x"}), {"ticket_id": "00012399", "n": 1}),
+    for made, value in (
+        (call("cards.search", query="Summit"), CARDS[:2]),
+        (call("tickets.find", query="x"), {"ticket_id": "00012399", "n": 1}),
+        (call("tickets.get", ticket_id="00012377"), {"ticket_id": "00012377", "notes": ["late"]}),
+        (call("people.get", email="cy.fox@kite.io"), {"email": "cy.fox@kite.io", "name": "Cy"}),
     ):
-        shown.add(call, Result(value=value), writes=False)
+        shown.add(made, Result(value=value), writes=False)
     for arguments, result in (
         ({"card_id": "card_777"}, Result(error="no card 'card_777'", fault="input")),
         ({"query": "card_778"}, Result(value={"query": "card_778", "results": []})),
         ({"query": "card_779"}, Result(value="nothing is called card_779")),
+        ({"card_id": "card_780"}, Result(value={"card_id": "card_780", "found": False})),
+        ({"query": "bo.ray@kite.com"}, Result(value={"query": "bo.ray@kite.com", "n": [1]})),
     ):
         shown.add(Call(tool="cards.get", arguments=arguments), result, writes=False)
     shown.last_look_up = None
@@ -80,6 +84,7 @@ GUESSED = [
     call("cards.move", card_id="card_777", list="done"),
     call("cards.move", card_id="card_778", list="done"),
     call("cards.move", card_id="card_779", list="done"),
+    call("cards.move", card_id="card_780", list="done"),
     mail("bo.ray@kite.com"),
     mail("ray@kite.io"),
     mail("sam.ode@kite.io, max@kite.io"),
@@ -99,10 +104,12 @@ LEGITIMATE = [
     call("cards.move", card_id="card_903", list="done"),
     call("cards.move", card_id="CARD_903", list="done"),
     mail("sam.ode@kite.io"),
+    mail("cy.fox@kite.io"),
     mail("Bo.Ray@kite.io", "card_901 and INV-4411 are done, 42 of 2026-03-05."),
     call("tickets.close", ticket_id="00012345", note="Closed on 2026-03-05 at 10:30"),
     call("tickets.close", ticket_id="00012399", note="see 20260305"),
     call("tickets.close", ticket_id="INV-4411", note=""),
+    call("tickets.close", ticket_id="00012377", note=""),
     call("tickets.link", ticket="00012345", others=[{"cardIds": "card_901, card_903"}]),
     call("meetings.invite", attendees="bo.ray@kite.io", room="B-202", title="Q3-2026 plan"),
     mail("sam.ode@kite.io", "'bo.ray@kite.io' was told, -sam.ode@kite.io too."),
@@ -124,6 +131,13 @@ def test_every_guessed_id_is_blocked(guess: Call) -> None:
 @pytest.mark.parametrize("good", LEGITIMATE, ids=lambda c: f"{c.tool}-{LEGITIMATE.index(c)}")
 def test_no_id_that_was_shown_is_blocked(good: Call) -> None:
     assert GUARD.check(good, seen()) is None
+
+
+@pytest.mark.parametrize("asked", ["card", "905", "", " "])
+def test_a_wordy_answer_loses_of_its_question_only_what_stands_by_itself(asked: str) -> None:
+    shown, found = Seen("Move the menu card", BRIEF), Result(value="card_905: Summit menu, todo")
+    shown.add(call("cards.search", query=asked), found, writes=False)
+    assert GUARD.check(call("cards.move", card_id="card_905", list="done"), shown) is None
 
 
 @pytest.mark.parametrize(
@@ -194,10 +208,28 @@ def test_a_pick_among_equals_is_handed_over() -> None:
     assert "card_903" in block.text
 
 
-def _two_cards() -> Seen:
-    shown = Seen("Move the Summit card", BRIEF)
-    shown.add(call("cards.search", query="Summit"), Result(value=CARDS[:2]), writes=False)
+def _two_cards(request: str = "Move the Summit card", found: Any = CARDS[:2]) -> Seen:
+    shown = Seen(request, BRIEF)
+    shown.add(call("cards.search", query="Summit"), Result(value=found), writes=False)
     return shown
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_blocked"),
+    [
+        ("Archive the Summit cards", False),
+        ("Archive the Summit folders", False),
+        ("Archive the Summit card", True),
+        ("Move the Summit card to the cards that we have done", True),
+        ("Archive the Summit card and tell the owners", True),
+    ],
+)
+def test_a_request_in_the_plural_for_what_was_found_is_for_all_of_it(
+    request_: str, is_blocked: bool
+) -> None:
+    shown = _two_cards(request_, {"folders": CARDS[:2]})
+    block = GUARD.check(call("cards.move", card_id="card_901", list="done"), shown)
+    assert (block is not None) is is_blocked
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def test_no_id_is_halved() -> None:
         ({"query": "x", "results": [1]}, {"query": "x"}, False),
         ({"name": "Sam", "tags": []}, {"id": "1"}, False),
         (0, {}, False),
+        ({"room": "A", "free": False}, {"room": "A"}, False),
+        ({"unread": 0}, {}, False),
+        ({"inbox": {"unread": 0}}, {}, False),
+        ({"count": 0, "found": False, "results": []}, {}, True),
+        ({"name": None, "note": ""}, {}, True),
         ("none", {}, False),
     ],
 )
