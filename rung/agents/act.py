@@ -13,15 +13,22 @@ from rung.agents.assignment import Assignment
 from rung.agents.conversation import observation_of
 from rung.agents.episode import Step
 from rung.agents.guards import Block, Guard
+from rung.agents.ids import records_named
 from rung.agents.journal import Tape
 from rung.agents.read_back import contradiction, reader_of
 from rung.agents.remaining import Remaining
 from rung.agents.seen import Seen
+from rung.agents.words import FINDS, words_of
 from rung.core.hashing import canonical_json
 from rung.worlds.world import Call, Result, Tool
 
 MAX_BLOCKED = 2
 """Blocked writes, no call made between, after which the request is handed to a person."""
+_SETS = frozenset(
+    {"move", "set", "update", "change", "edit", "rename", "assign", "mark", "open", "close"}
+    | {"reopen", "archive", "restore", "enable", "disable", "lock", "unlock", "start", "stop"}
+)
+"""Words of writes that leave a record in a state: made again, they add nothing to it."""
 
 
 class Hands:
@@ -47,6 +54,8 @@ class Hands:
         """Writes that may have been done, until a call goes well: where a server does not say which
         of its tools write, that may be the look-up."""
         self._written: dict[str, int] = {}
+        self._set: dict[str, frozenset[str]] = {}
+        """Of writes that the next write to the same record may undo: the ids in them."""
         self._num_steps = 0
 
     def do(self, call: Call) -> Step:
@@ -124,12 +133,22 @@ class Hands:
         self._seen.add(call, result, writes=tool.writes)
         if not result.error:
             self._in_doubt.clear()
-        if tool.writes and not result.error:
-            self._asked.clear()
-            if took:
-                self._written[_key(call)] = self._num_steps
+            if tool.writes:
+                self._asked.clear()
+        if not result.error and not _finds(tool):
+            self._note_write(call, tool, took=took)
         elif result.fault != "tool":
             self._asked[_key(call)] = self._num_steps
+
+    def _note_write(self, call: Call, tool: Tool, *, took: bool) -> None:
+        """Note a write; those to the same records that it may have undone may be made again."""
+        records = records_named(call.arguments, tool.parameters)
+        for key in [key for key, ids in self._set.items() if ids & records]:
+            del self._set[key], self._written[key]
+        if took:
+            self._written[_key(call)] = self._num_steps
+            if words_of(tool.name) & _SETS:
+                self._set[_key(call)] = records
 
     def _repeated(self, call: Call) -> str:
         """Return what to say to a call that would bring nothing new, else nothing."""
@@ -153,6 +172,11 @@ class Hands:
         else:
             self.unverified.pop(_key(look_up), None)
         return problem
+
+
+def _finds(tool: Tool) -> bool:
+    """Return whether a tool is a look-up: by its name, where that it writes is only assumed."""
+    return not tool.writes or (tool.is_assumed and bool(words_of(tool.name) & FINDS))
 
 
 def _key(call: Call) -> str:

@@ -87,7 +87,7 @@ def observation_of(
     if is_empty(result.value, call.arguments):
         if tool is not None and tool.writes:
             return _DONE
-        return recovery.nothing_found(call) if assignment.spec.recovery else "(nothing)"
+        return recovery.nothing_found(call, tool) if assignment.spec.recovery else "(nothing)"
     return render_value(result.value, max_tokens)
 
 

@@ -26,6 +26,10 @@ _COUNTS_ON = frozenset(
     | {"consume", "deposit", "withdraw", "credit", "debit", "transfer", "issue"}
 )
 """What is done to amounts of a record that was there: it shows their sum."""
+_PUTS_IN = frozenset(
+    {"reply", "comment", "note", "message", "attach", "attachment", "log", "forward", "send"}
+)
+"""What is put into a record that was there, whose own text stays as it is."""
 _AMOUNT = re.compile(r"[-+]?\d[\d.,]*")
 
 
@@ -46,6 +50,8 @@ def _shows(tool: Tool, written: frozenset[str]) -> bool:
     """Return whether a look-up takes the id of the kind of record that was written."""
     ids = [name for name in tool.parameters.get("required", ()) if is_id_key(name)]
     shared = words_of(tool.name) & written
+    if put_in := written & _PUTS_IN:
+        shared &= put_in
     return any((words_of(name) - _ID_WORDS or shared) & shared for name in ids)
 
 

@@ -66,9 +66,11 @@ def broken_off(call: Call, result: Result) -> str:
     )
 
 
-def nothing_found(call: Call) -> str:
-    """Return what to say to a look-up without a result."""
-    asked = ", ".join(f"{name} {value!r}" for name, value in call.arguments.items())
+def nothing_found(call: Call, tool: Tool | None) -> str:
+    """Return what to say to a look-up without a result; the arguments stand as in its form."""
+    form = tool.parameters.get("properties", {}) if tool is not None else {}
+    names = dict.fromkeys([*(name for name in form if name in call.arguments), *call.arguments])
+    asked = ", ".join(f"{name} {call.arguments[name]!r}" for name in names)
     return f"Nothing found{f' for {asked}' if asked else ''}. Try other or fewer words."
 
 

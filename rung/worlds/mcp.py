@@ -177,11 +177,13 @@ class McpWorld:
 
 def _tool(tool: ServerTool) -> Tool:
     marks = tool.annotations
+    is_marked = marks is not None and marks.read_only_hint is not None
     return Tool(
         name=_name(tool.name),
         description=tool.description or tool.title or tool.name,
         parameters=tool.input_schema,
         writes=not (marks is not None and marks.read_only_hint is True),
+        is_assumed=not is_marked,
     )
 
 

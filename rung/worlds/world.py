@@ -27,6 +27,8 @@ class Tool:
     """JSON Schema (object) of the arguments."""
     writes: bool
     """Whether it changes the state."""
+    is_assumed: bool = False
+    """Whether `writes` is only assumed, since nothing says whether it changes the state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ TEXT: dict[str, Any] = {"type": "string"}
 OFFICE = (
     *TOOLS,
     tool("orders.list", "List a customer's orders.", customer_id=dict(TEXT)),
+    tool("notes.get", "One note.", note_id=dict(TEXT)),
     tool("calendar.get_event", "One field.", event_id=dict(TEXT), field=dict(TEXT)),
 )
 
@@ -34,6 +35,9 @@ def call(name: str, **arguments: Any) -> Call:
         (call("cards.add", title="x"), "added", None),
         (call("cards.delete", card_id="card_9"), {}, None),
         (call("mail.send", to="a@b.io", subject="x", body="y"), "sent", None),
+        (call("cards.reply", card_id="card_9", body="x"), {}, None),
+        (call("cards.add_comment", card_id="card_9", title="x"), {"comment_id": "c1"}, None),
+        (call("notes.update", note_id="n1", body="x"), {}, call("notes.get", note_id="n1")),
         (call("customers.update", customer_id="c1", phone="1"), {}, None),
         (call("calendar.update_event", event_id="e1", field="room", new_value="A"), {},
          call("calendar.get_event", event_id="e1", field="room")),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MOVE, Board, step
+from board import INSTRUCTION, MOVE, TOOLS, Board, step, text, tool
 from rung.agents.episode import Episode
 from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
@@ -91,6 +92,35 @@ def test_a_write_is_not_made_twice() -> None:
     episode, heard = play(find, mail, FIND, mail, END)
     assert "mail.send was already done with these arguments in step 2. Go on." in heard[3]
     assert [call.tool for call in episode.calls].count("mail.send") == 1
+
+
+def test_a_state_may_be_set_again_once_the_record_was_written_to() -> None:
+    doing, done = (step("cards.move", card_id="card_903", list=to) for to in ("doing", "done"))
+    episode, heard = play(FIND, doing, doing, done, doing, END)
+    assert "cards.move was already done with these arguments in step 2. Go on." in heard[2]
+    assert [call.arguments["list"] for call in episode.actions[1:]] == ["doing", "done", "doing"]
+
+
+def test_what_is_added_is_not_added_again_after_another_write_to_the_record() -> None:
+    add = tool("cards.add_item", "Add to a card.", writes=True, card_id=text(), item=text())
+    one, other = (step("cards.add_item", card_id="card_903", item=item) for item in "ab")
+    episode, heard = play(
+        FIND, one, other, one, END, tool_list=(*TOOLS, add),
+        fail=lambda _, call: Result(value="added") if call.tool == add.name else None,
+    )  # fmt: skip
+    assert "cards.add_item was already done with these arguments in step 2" in heard[3]
+    assert [call.tool for call in episode.actions].count("cards.add_item") == 2
+
+
+def test_where_writing_is_assumed_a_name_that_finds_is_a_look_up() -> None:
+    assumed = [replace(one, writes=True, is_assumed=True) for one in TOOLS]
+    find, move = step("people.find", name="Bo"), step("cards.move", card_id="card_903", list="done")
+    mail = step("mail.send", to="bo.ray@kite.io", subject="a", body="b")
+    episode, heard = play(FIND, FIND, move, FIND, find, mail, find, mail, END, tool_list=assumed)
+    assert "cards.search was already asked in step 1" in heard[1]
+    assert "list: done" in heard[3]
+    assert "mail.send was already done with these arguments in step 6" in heard[7]
+    assert [call.tool for call in episode.calls].count("people.find") == 2
 
 
 def test_turns_without_effect_end_the_work() -> None:

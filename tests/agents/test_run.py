@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example, step
+from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example, step, text, tool
 from rung.agents.actions import ABSTAIN, finish
 from rung.agents.episode import Episode
 from rung.agents.rendering import render_episode, render_steps
@@ -172,6 +172,20 @@ def test_long_results_are_shortened_live_as_they_are_rendered(loop: Any) -> None
     assert [request.messages for request in engine.requests] == [shown for shown, _ in steps]
     assert any("characters more)" in m.content for m in engine.requests[-1].messages)
     assert any("more not shown)" in m.content for m in engine.requests[-1].messages)
+
+
+@pytest.mark.parametrize("loop", ["form", "text"])
+def test_what_was_not_found_is_told_in_the_order_of_the_form(loop: Any) -> None:
+    look = tool("cards.filter", "Find cards.", title=text(), owner=text(), list=text())
+    calls = [Call(tool=look.name, arguments={"list": "done", "owner": "Bo", "title": "x"})]
+    spec, request = AgentSpec(loop=loop), example("Is it done?", *calls)
+    world = Board(tool_list=(look,), fail=lambda number, call: Result(value=[]))
+    steps = list(render_steps(spec, world, request, calls, instruction=INSTRUCTION))
+    said = [message.content for _, message in steps]
+    _, engine = play(*said, spec=spec, world=world, request=request)
+    assert [request.messages for request in engine.requests] == [shown for shown, _ in steps]
+    told = engine.requests[1].messages[-1].content
+    assert "Nothing found for title 'x', owner 'Bo', list 'done'." in told
 
 
 def test_the_end_in_a_turn_counts_only_when_all_before_it_went_well() -> None:

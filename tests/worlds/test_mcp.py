@@ -99,6 +99,7 @@ def test_tools_are_listed_with_their_schemas(world: McpWorld) -> None:
     assert {name: tool.writes for name, tool in tools.items()} == {
         "find_orders": False, "cancel": True, "see_env": False, "fail": False,
     }  # fmt: skip
+    assert [name for name, tool in tools.items() if tool.is_assumed] == ["cancel"]
     assert tools["cancel"].description == "Cancel an order."
     schema = tools["cancel"].parameters
     assert (schema["type"], schema["required"]) == ("object", ["order"])
