@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.core.errors import ConfigError, GateError, TrainError
 from rung.core.seeds import stream
-from rung.gate.touching import check_untouched, touching
+from rung.gate.touching import check_untouched, touching, touching_another
 from rung.repair.variants import generates, variants
 from rung.tasks.answers import Answers
 from rung.tasks.rows import read_rows
@@ -73,6 +73,22 @@ def lesson_of(task: Task, options: TrainOptions, *, num_tasks: int = 1) -> Lesso
     )
 
 
+def kept_apart(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Return the lessons without examples that say what dev or the holdout of another's task has.
+
+    Nor does what is in another's holdout judge a run. Raises GateError where that leaves too few to
+    train on.
+    """
+    found = []
+    for lesson in lessons:
+        kept = lesson
+        for other in lessons:
+            if other is not lesson:
+                kept = _without(kept, other.task)
+        found.append(kept)
+    return found
+
+
 def write_texts(lesson: Lesson, writer: Writer, told: Told) -> Texts:
     """Return a lesson's texts. Raises TrainError for too few."""
     found = writer.write(lesson.examples, told("texts"))
@@ -115,6 +131,28 @@ def check_mixture(task: Task, others: Sequence[Task], method: str) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             raise ConfigError(f"task {name!r} is named twice", hint="leave one --also out")
+
+
+def _without(lesson: Lesson, task: Task) -> Lesson:
+    """Return a lesson without what another task's dev or holdout has."""
+    tied = touching_another(task, (*lesson.examples, *lesson.dev))
+    lost = [one.id for one in lesson.examples if one.id in tied]
+    num, num_left = len(lesson.examples), len(lesson.examples) - len(lost)
+    if lost and num_left < MIN_EXAMPLES:
+        name = lesson.task.name
+        raise GateError(
+            f"training on {lost[0]!r} of task {name!r} would leak {tied[lost[0]]} of task"
+            f" {task.name!r}: they say or ask the same; without such examples {num_left} of {num}"
+            f" are left, and {MIN_EXAMPLES} are needed",
+            hint=f"train an adapter for each: leave {task.name} or {name} out",
+        )
+    left_out = Counter(f"in {tied[id_]} of {task.name!r}" for id_ in lost)
+    return replace(
+        lesson,
+        examples=tuple(one for one in lesson.examples if one.id not in tied),
+        dev=tuple(one for one in lesson.dev if tied.get(one.id) != "holdout"),
+        left_out=dict(Counter(lesson.left_out) + left_out),
+    )
 
 
 def _named(task: Task, texts: Sequence[Text]) -> list[Text]:

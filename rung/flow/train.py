@@ -17,7 +17,7 @@ from rung.core.config import keep_hub_offline, limit_spinning
 from rung.core.errors import ConfigError
 from rung.engines.adapters import base_hash, read_adapter
 from rung.engines.models import pull
-from rung.flow.lessons import Lesson, check_mixture, lesson_of, mix, write_texts
+from rung.flow.lessons import Lesson, check_mixture, kept_apart, lesson_of, mix, write_texts
 from rung.ladder.climb import Step
 from rung.repair.variants import generates
 from rung.store import Artifacts, RunDir, file_name
@@ -32,6 +32,7 @@ from rung.train.plan import (
     estimate,
     suitable_batch,
 )
+from rung.train.rewards import contract_hash
 from rung.train.trained import Trained, find_trained, record, record_plan
 from rung.worlds.catalog import load
 
@@ -124,16 +125,15 @@ def train(
 
 
 def _lessons(task: Task, others: Sequence[Task], options: TrainOptions) -> list[Lesson]:
-    """Return what the task is trained on, then what the others are, from their train examples."""
+    """Return what the task is trained on, then what the others are, from their train examples; none
+    has what is dev or holdout of another."""
     num = 1 + len(others)
     theirs = [
         replace(options, data=None, variants=options.variants if generates(other) else 0)
         for other in others
     ]
-    return [
-        lesson_of(task, options, num_tasks=num),
-        *(lesson_of(*both, num_tasks=num) for both in zip(others, theirs, strict=True)),
-    ]
+    every = zip((task, *others), (options, *theirs), strict=True)
+    return kept_apart([lesson_of(*both, num_tasks=num) for both in every])
 
 
 def _model(base: Path, options: TrainOptions, run: RunDir) -> Any:
@@ -162,6 +162,7 @@ def _keep(
 ) -> TrainRun:
     """Write the adapter with its lineage, take it into the artifacts, note it in the run."""
     from rung.train.adapter import Lineage, save_adapter
+    from rung.train.attempts import drawing_s
     from rung.train.texts import texts_hash
 
     metrics = {
@@ -203,7 +204,7 @@ def _keep(
         style=lineage.style,
         train_hash=job.task.split_hashes["train"],
         num_texts=len(job.texts),
-        minutes=history.spent_s / 60.0,
+        minutes=(drawing_s(run.path) + history.spent_s) / 60.0,
         metrics=metrics,
         made=now_utc(),
         also={other.name: other.split_hashes["train"] for other in also},
@@ -303,9 +304,10 @@ def _settings(lessons: Sequence[Lesson], options: TrainOptions, base: str) -> di
     own, *others = lessons
     given = asdict(options) | {"data": str(options.data or "")}
     del given["also"]
-    also = {one.task.name: split_hash(one.examples) for one in others}
+    also = {one.task.name: [split_hash(one.examples), contract_hash(one.task)] for one in others}
     return given | {
         "splits": dict(own.task.split_hashes),
+        "contract": contract_hash(own.task),
         "examples": split_hash(own.examples),
         "base": base,
         **({"also": also} if also else {}),

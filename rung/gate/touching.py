@@ -36,6 +36,20 @@ def touching(task: Task, examples: Sequence[Example]) -> dict[str, str]:
     }
 
 
+def touching_another(task: Task, examples: Sequence[Example]) -> dict[str, str]:
+    """Return the split of a task that an example of another task is tied to, by the example's id.
+
+    As `touching`, by what is said alone: ids and groups of two tasks may coincide.
+    """
+    apart = [replace(example, id=f"\0{at}", group=f"\0{at}") for at, example in enumerate(examples)]
+    found = touching(task, apart)
+    return {
+        example.id: found[twin.id]
+        for example, twin in zip(examples, apart, strict=True)
+        if twin.id in found
+    }
+
+
 def check_untouched(task: Task, examples: Sequence[Example]) -> None:
     """Raise GateError naming the first of the examples that is tied to dev or the holdout."""
     for id_, split in sorted(touching(task, examples).items()):

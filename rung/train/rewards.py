@@ -8,14 +8,17 @@ own scorer decides for itself. Whether a verifier may be trusted is for `audit.p
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from rung.core.hashing import content_hash, file_sha256
 from rung.tasks.scorers import score_output
 from rung.tasks.task import Example, Task
 from rung.tasks.user_scorer import FILE
-from rung.worlds.open import open_world
+from rung.worlds.open import identify_world, open_world
+from rung.worlds.packed import world_version
 from rung.worlds.world import Call, World
 
 Output = Mapping[str, Any]
@@ -54,6 +57,19 @@ class Verifier:
 def verifier_of(task: Task) -> Verifier:
     """Return the verifier of a task: its scorers, asked for all that counts, or its world."""
     return Verifier(task=_in_full(task), world=open_world(task) if task.world else None)
+
+
+def contract_hash(task: Task) -> str:
+    """Return a hash of what a task asks and of what judges the answers, without its examples.
+
+    What was drawn, judged or written under another contract is not to be trained on.
+    """
+    scoring = {name: asdict(rule) for name, rule in task.scoring.items()}
+    scorer = task.path / FILE
+    code = file_sha256(scorer) if scorer.is_file() else ""
+    world = [*identify_world(task), world_version(task.world)]
+    form = [json.dumps(task.schema), task.style]  # in the order of its fields
+    return content_hash([task.instruction, form, scoring, code, world])
 
 
 def _in_full(task: Task) -> Task:

@@ -32,6 +32,7 @@ class Trained:
     train_hash: str
     num_texts: int
     minutes: float
+    """Of drawing answers to learn from, training and judging."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     made: str = ""
     """UTC time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,15 @@ pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import tiny_gguf
 import toys
-from rung.core.errors import ConfigError
+from rung.core.config import home
+from rung.core.errors import ConfigError, GateError
 from rung.engines.adapters import read_adapter
-from rung.flow.lessons import Lesson, Texts, check_mixture, lesson_of, mix
+from rung.flow.lessons import Lesson, Texts, check_mixture, kept_apart, lesson_of, mix
 from rung.flow.train import TrainRun, train
 from rung.gate.touching import touching
 from rung.store import Artifacts
-from rung.tasks.task import Task
+from rung.tasks.folder import load_task
+from rung.tasks.task import FieldScoring, Task
 from rung.train.plan import TrainOptions
 from rung.train.texts import Text
 from rung.train.trained import find_trained
@@ -61,6 +64,38 @@ def test_tasks_that_cannot_be_trained_along_are_named(task: Task) -> None:
             check_mixture(task, others, "sft")
 
 
+def dealt_anew(task: Task, folder: Path, train: range, holdout: range) -> Task:
+    """Write a task of the same examples, under other ids and in other splits; the rest is dev."""
+    shutil.copytree(task.path, folder)
+    (folder / "splits.lock.json").unlink()
+    contract = (folder / "task.toml").read_text("utf-8")
+    (folder / "task.toml").write_text(contract.replace(task.name, folder.name), "utf-8")
+    rows = []
+    for at, line in enumerate((folder / "examples.jsonl").read_text("utf-8").splitlines()):
+        split = "train" if at in train else "holdout" if at in holdout else "dev"
+        rows.append(json.loads(line) | {"id": f"new{at}", "group": f"new{at}", "split": split})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "examples.jsonl").write_text(lines, "utf-8")
+    return load_task(folder)
+
+
+def test_what_one_task_seals_the_other_is_not_trained_on(task: Task, tmp_path: Path) -> None:
+    """Of 60 examples the first 30 are the one's train, the next 18 its dev."""
+    other = dealt_anew(task, tmp_path / "other", range(8, 50), range(50, 60))
+    own, its = kept_apart([lesson_of(one, TrainOptions()) for one in (task, other)])
+    assert {one.id for one in own.examples} == {f"e{i}" for i in range(8, 30)}
+    assert {one.id for one in its.examples} == {f"new{i}" for i in range(8, 30)}
+    assert own.left_out == {"in dev of 'other'": 8}
+    assert its.left_out == {"in dev of 'toy'": 18, "in holdout of 'toy'": 2}
+    swapped = dealt_anew(task, tmp_path / "swapped", range(36), range(36, 48))
+    lessons = [lesson_of(one, TrainOptions()) for one in (task, swapped)]
+    judging = [{one.id for one in lesson.dev} for lesson in kept_apart(lessons)]
+    assert judging == [{f"e{i}" for i in range(30, 36)} & {one.id for one in lessons[0].dev}, set()]
+    unlike = dealt_anew(task, tmp_path / "unlike", range(24, 60), range(12))
+    with pytest.raises(GateError, match="'toy' would leak .* of task 'unlike'.* 6 of 30"):
+        kept_apart([lesson_of(one, TrainOptions()) for one in (task, unlike)])
+
+
 def test_more_examples_are_made_of_what_train_has(task: Task) -> None:
     desk = load("helpdesk")
     options = TrainOptions(variants=1, curate=False)
@@ -97,3 +132,30 @@ def test_one_adapter_is_trained_for_two_tasks(
     lineage = read_adapter(shared.adapter, Artifacts()).lineage
     assert lineage["data"]["train of game"] == other.split_hashes["train"]
     assert json.loads(Path(done.run_dir, "curation-game.json").read_text("utf-8"))
+    drawn = json.dumps({"key": "k", "attempts": [], "seconds": 600.0})
+    Path(done.run_dir, "attempts.jsonl").write_text(drawn, "utf-8")
+    again = train(task, options)
+    assert isinstance(again, TrainRun)
+    assert again.trained.minutes == pytest.approx(done.trained.minutes + 10.0)
+
+
+def test_what_judges_otherwise_makes_another_run(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNG_THREADS", "1")
+    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
+    other = toys.write_task(tmp_path / "game", num_train=24, num_other_words=2)
+    options = TrainOptions(model=model, limit=22, also=(str(other.path),))
+    strict = "def score(example, output): return float(output == example.target)\n"
+    scoring = {"category": FieldScoring(weight=2.0)}
+
+    def num_runs(judged: Task) -> int:
+        train(judged, options, dry_run=True)
+        return len(list((home() / "runs").glob("train-toy-*")))
+
+    assert num_runs(task) == num_runs(task) == 1
+    (task.path / "scorer.py").write_text(strict, "utf-8")
+    assert num_runs(task) == 2
+    (other.path / "scorer.py").write_text(strict, "utf-8")
+    assert num_runs(task) == 3
+    assert num_runs(replace(task, scoring=scoring)) == 4

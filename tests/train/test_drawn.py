@@ -20,7 +20,7 @@ from rung.agents.episode import Episode, Step
 from rung.core.errors import TrainError
 from rung.tasks.task import Example, Task
 from rung.train import attempts, dpo, grpo, rft
-from rung.train.attempts import Drawing, draw_all
+from rung.train.attempts import Drawing, draw_all, drawing_s
 from rung.train.audit import audit, demand_audited
 from rung.train.base import trainable
 from rung.train.methods import Job
@@ -144,9 +144,14 @@ def test_a_killed_run_draws_no_answer_twice(job: Job, monkeypatch: pytest.Monkey
     path = job.folder / attempts.FILE
     lines = path.read_text("utf-8").splitlines()
     path.write_text("\n".join([*lines[:-2], lines[-2][:20]]), "utf-8")
+    now, before = iter(range(0, 10**9, 1000)), drawing_s(job.folder)
+    monkeypatch.setattr(attempts, "monotonic_ms", lambda: float(next(now)))
     with sampler_of(job) as sampler:
         groups = draw_all(sampler, job, FEW)
+        assert draw_all(sampler, job, FEW) == groups
     assert asked == [one.id for one in job.examples[-2:]]
+    assert before > 0.0
+    assert drawing_s(job.folder) == pytest.approx(before + 2.0)
     assert [group[0].example for group in groups] == list(job.examples)
 
 

@@ -98,7 +98,7 @@ def test_a_judgement_that_was_killed_is_made_up_for(
             step[0] = progress.step
 
         def judge() -> float:
-            value = torch.rand(()).item()
+            value: float = torch.rand(()).item()
             if step[0] == kill_at:
                 raise KeyboardInterrupt
             return value

@@ -18,7 +18,7 @@ from rung.flow.decide import gate
 from rung.flow.run import run_route
 from rung.flow.session import open_session
 from rung.gate.receipt import verify_receipt
-from rung.gate.touching import touching
+from rung.gate.touching import touching, touching_another
 from rung.registry import record_candidates
 from rung.routes.route import Route
 from rung.tasks.folder import load_task
@@ -74,6 +74,9 @@ def test_queries_that_ask_the_same_in_other_words_stay_together(task: Task) -> N
     )
     assert touching(task, [reworded, first]) == {"new": "dev"}
     assert touching(task, [replace(first, id="bare", input="Something else", setup={})]) == {}
+    alike = replace(first, id=other.id, group=other.group)
+    assert touching(task, [alike]) == {other.id: "dev"}
+    assert touching_another(task, [reworded, alike]) == {"new": "dev"}
 
 
 def test_the_split_depends_on_the_seed_alone(data_set: Path) -> None:
