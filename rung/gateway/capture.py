@@ -15,6 +15,7 @@ import msgspec
 from rung.core.clock import now_utc
 from rung.core.records import Usage
 from rung.engines.prices import Price, cost_usd
+from rung.gateway.ids import conversation_name
 from rung.gateway.sse import merge
 from rung.gateway.wire import Asked, Wire, usage_of
 from rung.store.calls import Call
@@ -57,7 +58,7 @@ def finished(seen: Seen, redactor: Redactor) -> Call:
     done = Call(
         **known,
         created=now_utc(),
-        conversation=redactor.text(conversation),
+        conversation=conversation_name(conversation, known["tenant"], redactor),
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         forced_tokens=usage.forced_tokens,

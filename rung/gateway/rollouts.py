@@ -16,7 +16,7 @@ from rung.store import Store
 from rung.store.calls import CallLog, Feedback, Outcome
 from rung.store.modes import ModeLog
 
-_FAILED = ("failed", "abstained", "error")
+_FAILED = ("failed", "abstained")
 _log = logging.getLogger("rung.gateway")
 
 
@@ -44,21 +44,22 @@ def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
 
 
 def units_of(log: CallLog, task: str, mode: Mode) -> list[Unit]:
-    """Return the conversations that began at the present stage, oldest first."""
+    """Return the conversations that began at the present stage, oldest first.
+
+    A call that no arm answered was an outage, which is nobody's failure.
+    """
     grouped: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in log.outcomes(task, since=mode.since, mode="canary"):
         grouped.setdefault((outcome.tenant, outcome.conversation), []).append(outcome)
-    units = []
-    for (tenant, conversation), outcomes in grouped.items():
-        said = log.feedback([outcome.id for outcome in outcomes], tenant)
-        units.append(
-            Unit(
-                arm=assign(mode, task, conversation),
-                failed=any(outcome.outcome in _FAILED for outcome in outcomes),
-                accepted=_accepted(list(said.values())),
-            )
+    said = log.feedback_on_outcomes(task, since=mode.since, mode="canary")
+    return [
+        Unit(
+            arm=assign(mode, task, conversation),
+            failed=any(one.arm == "specialist" and one.outcome in _FAILED for one in outcomes),
+            accepted=_accepted([said.get(one.id, []) for one in outcomes]),
         )
-    return units
+        for (_, conversation), outcomes in grouped.items()
+    ]
 
 
 def _accepted(said: Sequence[Sequence[Feedback]]) -> float | None:

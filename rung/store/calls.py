@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -164,10 +165,19 @@ class CallLog:
         """Return how the served calls of a task ended in one mode, oldest first."""
         column = tables.calls.c
         wanted = [column[field.name] for field in fields(Outcome)]
-        query = sa.select(*wanted).where(column.task == task, column.created >= since)
-        query = query.where(column.mode == mode, column.pair == "").order_by(column.id)
+        query = sa.select(*wanted).where(*_served(task, since, mode)).order_by(column.id)
         with self._store.reading("reading outcomes") as connection:
             return [Outcome(**row) for row in connection.execute(query).mappings()]
+
+    def feedback_on_outcomes(
+        self, task: str, *, since: str, mode: str
+    ) -> dict[str, list[Feedback]]:
+        """Return what tenants said of their calls among these outcomes, oldest first; in one query
+        however many they are."""
+        column, call = tables.feedback.c, tables.calls.c
+        same = (column.call_id == call.id) & (column.tenant == call.tenant)
+        query = sa.select(tables.feedback).join(tables.calls, same)
+        return self._feedback(query.where(*_served(task, since, mode)).order_by(column.id))
 
     def forget_before(self, created: str) -> int:
         """Delete calls and feedback older than a UTC time; return how many calls there were."""
@@ -185,15 +195,31 @@ class CallLog:
     def feedback(self, call_ids: Sequence[str], tenant: str) -> dict[str, list[Feedback]]:
         """Return a tenant's feedback on these calls, oldest first."""
         column = tables.feedback.c
-        found: dict[str, list[Feedback]] = defaultdict(list)
+        found: dict[str, list[Feedback]] = {}
         query = sa.select(tables.feedback).where(column.tenant == tenant).order_by(column.id)
         for start in range(0, len(call_ids), _PAGE):
-            page = query.where(column.call_id.in_(call_ids[start : start + _PAGE]))
-            with self._store.reading("reading feedback") as connection:
-                for row in connection.execute(page).mappings().all():
-                    values = {name: value for name, value in row.items() if name != "id"}
-                    found[row["call_id"]].append(Feedback(**values))
+            page = call_ids[start : start + _PAGE]
+            found |= self._feedback(query.where(column.call_id.in_(page)))
+        return found
+
+    def _feedback(self, query: sa.Select[Any]) -> dict[str, list[Feedback]]:
+        found: dict[str, list[Feedback]] = defaultdict(list)
+        with self._store.reading("reading feedback") as connection:
+            for row in connection.execute(query).mappings().all():
+                values = {name: value for name, value in row.items() if name != "id"}
+                found[row["call_id"]].append(Feedback(**values))
         return dict(found)
+
+
+def _served(task: str, since: str, mode: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what tells the calls of a task that were served in one mode."""
+    column = tables.calls.c
+    return (
+        column.task == task,
+        column.created >= since,
+        column.mode == mode,
+        column.pair == "",
+    )
 
 
 _NAMES = tuple(field.name for field in fields(Call))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from rung.gateway.canary import HARM_ALPHA, Evidence, Unit, judge
 from rung.gateway.modes import STAGES, Mode, assign, check_mode
@@ -82,6 +85,42 @@ def test_a_canary_that_fails_goes_back_to_the_frontier() -> None:
     assert carry_on(store, "mail", mode).step == "rollback"
     last = modes.history("mail")[-1]
     assert (last.mode, last.detail) == ("teacher", {"frontier": "http:x"})
+    store.close()
+
+
+def test_what_the_specialist_did_not_say_is_no_failure_of_it() -> None:
+    store = Store()
+    log = CallLog(store)
+    ModeLog(store).append("mail", "canary", {"frontier": "http:x", "stage": 3}, "test")
+    mode = current(store)
+    outage = replace(served(mode, "c0", 0, outcome="error"), arm="", status=503)
+    stand_in = replace(served(mode, "c1", 1, outcome="failed"), arm="frontier")
+    log.append([outage, stand_in, served(mode, "c2", 2, outcome="failed")])
+    assert [unit.failed for unit in units_of(log, "mail", mode)] == [False, False, True]
+    store.close()
+
+
+def test_a_look_takes_as_many_queries_however_much_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = Store()
+    log = CallLog(store)
+    ModeLog(store).append("mail", "canary", {"frontier": "http:x", "stage": 3}, "test")
+    mode = current(store)
+    calls = [replace(served(mode, f"c{i}", i), tenant=f"t{i % 3}") for i in range(700)]
+    log.append(calls)
+    said = Feedback(created=mode.since, tenant="t0", call_id=calls[0].id, accepted=True)
+    log.add_feedback(said)
+    read: list[str] = []
+    reading = Store.reading
+
+    def counted(self: Store, doing: str) -> AbstractContextManager[sa.Connection]:
+        read.append(doing)
+        return reading(self, doing)
+
+    monkeypatch.setattr(Store, "reading", counted)
+    units = units_of(log, "mail", mode)
+    assert (len(units), units[0].accepted, len(read)) == (700, 1.0, 2)
     store.close()
 
 

@@ -88,13 +88,18 @@ def test_nothing_personal_reaches_the_disk(upstream: Upstream) -> None:
     capture = Capture(patterns={"order": r"ORD-\d{6}"})
     with gateway(Settings(capture=capture)) as running:
         reply = running.chat("a", text=text, user="eve@example.com")
+        named = [{"conversation": f"{name}@example.com"} for name in ("eve", "eve", "bob")]
+        for metadata in named:
+            running.chat("a", text="", metadata=metadata, user="eve")
     assert reply.body == answer  # the client gets what was said
     assert json.loads(upstream.exchanges[0].body)["messages"][0]["content"] == text
-    (call,) = kept()
+    call, *others = kept()
+    first, same, other = [one.conversation for one in others]
+    assert first == same != other  # told apart without being named
     said = json.loads(call.request)["messages"][0]["content"]
     assert said == "I am [mail], [phone], card [card], order [order]"
     files = b"".join(path.read_bytes() for path in home().rglob("*") if path.is_file())
-    for secret in (b"eve@example", b"1234567", b"4111", b"ORD-1"):
+    for secret in (b"eve@example", b"bob@example", b"1234567", b"4111", b"ORD-1"):
         assert secret not in files
 
 
