@@ -14,12 +14,13 @@ import msgspec
 
 from rung.gateway.access import Visitor
 from rung.gateway.asgi import JSON, ClientGone, Receive, Request, Scope, Send
+from rung.gateway.catalogue import PREFIX
 from rung.gateway.feedback import read_feedback
 from rung.gateway.openapi import document
 from rung.gateway.passthrough import pass_on
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
-from rung.gateway.tasks import PREFIX, Tasks
+from rung.gateway.tasks import Tasks
 from rung.gateway.wire import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, Wire, read_request
 
 _log = logging.getLogger("rung.gateway")
@@ -86,10 +87,12 @@ class Gateway:
             body = await self._body(request)
             asked = read_request(body)
             visitor.enter(asked.model)
-            if asked.model.startswith(PREFIX) and wire is CHAT:
+            if not asked.model.startswith(PREFIX):
+                await pass_on(self.service, request, visitor, wire, asked, body)
+            elif wire is CHAT:
                 await self._tasks.chat(request, visitor, asked, body)
             else:
-                await pass_on(self.service, request, visitor, wire, asked, body)
+                raise _not_of_tasks(request.path, asked.model)
         finally:
             self.service.leave()
 
@@ -191,6 +194,12 @@ def _demand(request: Request, method: str) -> None:
     if request.method != method:
         message = f"{request.path} takes {method}, not {request.method}"
         raise Refusal(405, "wrong_method", message, allow=method)
+
+
+def _not_of_tasks(path: str, model: str) -> Refusal:
+    own = _TASKS + model.removeprefix(PREFIX)
+    message = f"{path} does not answer tasks: ask {model!r} by /v1/chat/completions or {own}"
+    return Refusal(400, "wrong_wire", message)
 
 
 def _card(name: str) -> dict[str, Any]:

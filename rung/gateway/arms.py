@@ -81,15 +81,20 @@ class Arms:
             except Outage as second:
                 raise unavailable({arm: outage, other: second}) from None
 
-    async def ask(self, arm: ArmName, slots: Sequence[str] = ()) -> Said:
+    async def ask(self, arm: ArmName, slots: Sequence[str] = (), *, beside: bool = False) -> Said:
         """Ask one arm, of the frontier only some fields where they are named.
 
-        Raises Outage or Refusal.
+        `beside` an answer that has been sent. Raises Outage or Refusal.
         """
         began = monotonic_ms()
         frontier = self._frontier if arm == "frontier" else ""
         asked = await self._desk.answer(
-            self._task, self._text, frontier=frontier, slots=slots, owner=self._owner
+            self._task,
+            self._text,
+            frontier=frontier,
+            slots=slots,
+            owner=self._owner,
+            beside=beside,
         )
         return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began, model=frontier)
 
@@ -108,7 +113,7 @@ async def by_frontier(
         return Decided(mode=mode, served=served)
 
     async def beside() -> Said:
-        return await arms.ask("specialist")
+        return await arms.ask("specialist", beside=True)
 
     shadow = Shadow(slots=slots, frontier=served)
     return Decided(mode=mode, served=served, beside=beside, shadow=shadow)

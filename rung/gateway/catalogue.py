@@ -2,7 +2,8 @@
 
 A client may ask for an endpoint by its name in `engines.toml`, with or without `http:`, or for a
 model by the name its servers know: then every endpoint that has it may answer, in the order of the
-file. Only configured endpoints are ever asked; no address comes from a client.
+file. Only configured endpoints are ever asked; no address comes from a client, and a task is never
+an endpoint's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from rung.core.spelling import did_you_mean
 from rung.engines.endpoints import Endpoint, endpoints, endpoints_path
 from rung.gateway.settings import Settings
 from rung.gateway.upstream import Upstream
+
+PREFIX = "task/"
+"""What the name of a task begins with where a model is named."""
 
 
 class Catalogue:
@@ -40,7 +44,7 @@ class Catalogue:
         named = self._by_name.get(model.removeprefix("http:"))
         if named is not None:
             return (named,)
-        return self._by_model.get(model) or self._default
+        return self._by_model.get(model) or (() if model.startswith(PREFIX) else self._default)
 
     def models(self) -> list[str]:
         """Return every name a client may ask for, endpoints first."""

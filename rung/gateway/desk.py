@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,7 +47,39 @@ class Decisions:
 
     answers: dict[str, dict[str, Any]]
     usage: Usage
+    cost_usd: float
     served_by: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pool:
+    """Threads, and how many inputs they have or have waiting."""
+
+    threads: ThreadPoolExecutor
+    num_asked: int = 0
+    """For requests."""
+    num_beside: int = 0
+    """Beside an answer that has been sent."""
+
+    @contextmanager
+    def place(self, queue: int, *, beside: bool) -> Iterator[None]:
+        """Count an input while it is there. Raises Refusal when there are too many.
+
+        Work beside gets a quarter of the queue, while that much is free, and no request is refused
+        for it.
+        """
+        num, room = self.num_asked, queue
+        if beside:
+            num, room = self.num_asked + self.num_beside, max(1, queue // 4)
+        if num >= room:
+            raise Refusal(429, "queue_full", f"{num} inputs wait already", retry_after_s=1.0)
+        self.num_asked += not beside
+        self.num_beside += beside
+        try:
+            yield
+        finally:
+            self.num_asked -= not beside
+            self.num_beside -= beside
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,11 +104,10 @@ class Desk:
         self._kits: dict[str, _Kit] = {}
         self._engines: dict[str, Engine] = {}
         self._serving: dict[str, Route | None] = {}
-        self._here = ThreadPoolExecutor(1, thread_name_prefix="rung-engine")
-        self._elsewhere = ThreadPoolExecutor(_REMOTE_THREADS, thread_name_prefix="rung-remote")
+        self._here = _Pool(threads=ThreadPoolExecutor(1, "rung-engine"))
+        self._elsewhere = _Pool(threads=ThreadPoolExecutor(_REMOTE_THREADS, "rung-remote"))
         self._out: set[tuple[str, str]] = set()
         """Tasks and models that could not answer when they were last asked."""
-        self.num_waiting = 0
 
     def serving(self, task: str) -> Route | None:
         """Return the route in service of a task; None when there is none."""
@@ -109,10 +141,11 @@ class Desk:
         frontier: str = "",
         slots: Sequence[str] = (),
         owner: str = "",
+        beside: bool = False,
     ) -> Asked:
         """Answer one input by the route in service, or by the frontier model that is named, of
         which `slots` asks for some fields only. An agent with memory knows what `owner` said
-        before.
+        before. `beside`: no request waits for it, so it has less room.
 
         Raises Refusal when there is no such route or the queue is full, Outage when it fails.
         """
@@ -120,8 +153,8 @@ class Desk:
         if route is None and not frontier:
             raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
         model = frontier or (route.model if route else "")
-        said = (text, owner)
-        return await self._run(model, self._answer, task, route, frontier, said, tuple(slots))
+        given = (route, frontier, (text, owner), tuple(slots))
+        return await self._run(model, self._answer, task, *given, beside=beside)
 
     async def decisions(self, task: str, text: str, questions: Mapping[str, Question]) -> Decisions:
         """Answer questions about a text with the model of a task's route, or, without questions,
@@ -136,28 +169,25 @@ class Desk:
 
     def close(self) -> None:
         """Let what runs end, then close the engines."""
-        self._here.shutdown(cancel_futures=True)
-        self._elsewhere.shutdown(cancel_futures=True)
+        for pool in (self._here, self._elsewhere):
+            pool.threads.shutdown(cancel_futures=True)
         for engine in self._engines.values():
             engine.close()
 
-    async def _run(self, model: str, work: Callable[..., T], task: str, *given: Any) -> T:
-        """Run work on a task in the thread for its model. Raises Refusal and Outage."""
-        if self.num_waiting >= self._queue:
-            message = f"{self.num_waiting} inputs wait already"
-            raise Refusal(429, "queue_full", message, retry_after_s=1.0)
+    async def _run(
+        self, model: str, work: Callable[..., T], task: str, *given: Any, beside: bool = False
+    ) -> T:
+        """Run work on a task in a thread for its model. Raises Refusal and Outage."""
         pool = self._elsewhere if model.startswith("http:") else self._here
-        self.num_waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(pool, work, task, *given)
+            with pool.place(self._queue, beside=beside):
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(pool.threads, work, task, *given)
         except EngineError as error:
             self._tell_outage(task, model, error)
             raise Outage(str(error)) from None
         except RungError as error:
             raise _unusable(task, error) from None
-        finally:
-            self.num_waiting -= 1
         self._out.discard((task, model))
         return found
 
@@ -188,20 +218,23 @@ class Desk:
         kit = self._kit(task)
         chosen = route or self._frontier(kit, frontier, slots)
         runtime = self._part(kit, slots)
-        found = answer(chosen, runtime, example)
         price = price_of_model(chosen.model)
+        found = answer(chosen, runtime, example)
         return asked(chosen, price, found, None if slots else runtime.task.replies)
 
     def _decide(
         self, task: str, route: Route, text: str, questions: Mapping[str, Question]
     ) -> Decisions:
+        from rung.engines.open import price_of_model
+        from rung.engines.prices import cost_usd
         from rung.forms import Filling, compile_form, fill
         from rung.forms.form import join_path
         from rung.routes.answer import answer
         from rung.routes.prompt import build_messages
+        from rung.routes.spent import answer_cost_usd
         from rung.tasks.task import Example
 
-        runtime = self._kit(task).runtime
+        runtime, price = self._kit(task).runtime, price_of_model(route.model)
         if not questions:
             found = answer(route, runtime, Example(id="ask", input=text, target={}, group="ask"))
             told = found.output if found.status in ("ok", "repaired") else None
@@ -209,7 +242,10 @@ class Desk:
                 path: own_answer(decision, calibrated=bool(route.calibration))
                 for path, decision in (found.decisions if told is not None else {}).items()
             }
-            return Decisions(answers=answers, usage=found.usage, served_by=route.name)
+            paid = answer_cost_usd(price, found)
+            return Decisions(
+                answers=answers, usage=found.usage, cost_usd=paid, served_by=route.name
+            )
         if not route.model:
             raise ConfigError(f"its route {route.name} has no model to ask")
         form = compile_form(schema_of(questions))
@@ -220,7 +256,8 @@ class Desk:
             for name, question in questions.items()
             if (decision := filled.decisions.get(join_path("", name))) is not None
         }
-        return Decisions(answers=answers, usage=filled.usage, served_by=route.model)
+        paid = cost_usd(price, filled.usage, filled.latency_ms)
+        return Decisions(answers=answers, usage=filled.usage, cost_usd=paid, served_by=route.model)
 
     def _kit(self, name: str) -> _Kit:
         with self._lock:

@@ -138,7 +138,9 @@ async def decide(
         return await _escalate(arms, mode, served)
     audit = draw("audit", task, text, conversation) < mode.detail.audit_share
     return Decided(
-        mode=mode.name, served=served, beside=(lambda: arms.ask("frontier")) if audit else None
+        mode=mode.name,
+        served=served,
+        beside=(lambda: arms.ask("frontier", beside=True)) if audit else None,
     )
 
 

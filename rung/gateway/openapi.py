@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from rung import __version__
+from rung.gateway.catalogue import PREFIX
 from rung.gateway.feedback import FeedbackBody
 from rung.gateway.systemone import Body as QuestionsBody
 from rung.gateway.task_chat import ChatBody
-from rung.gateway.tasks import PREFIX, TypedBody
+from rung.gateway.tasks import TypedBody
 
 _PLACE = "#/components/schemas/{name}"
 _BODIES = (TypedBody, QuestionsBody, FeedbackBody, ChatBody)

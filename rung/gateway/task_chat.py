@@ -91,6 +91,7 @@ def read_chat(body: bytes) -> ChatBody:
         raise _unsupported("logit_bias", "the task's form says what may be answered")
     if chat.n is not None and not 1 <= chat.n <= MAX_CHOICES:
         raise Refusal(400, "invalid_value", f"n is {chat.n}, not 1 to {MAX_CHOICES}")
+    function_of(chat)
     return chat
 
 
@@ -111,7 +112,10 @@ def input_of(chat: ChatBody) -> str:
 
 
 def function_of(chat: ChatBody) -> str:
-    """Return the name of the function the answer is to call; empty for an answer as content."""
+    """Return the name of the function the answer is to call; empty for an answer as content.
+
+    Raises Refusal 400 where it could be one of several.
+    """
     if not chat.tools or chat.tool_choice == "none":
         return ""
     forced = chat.tool_choice

@@ -6,51 +6,41 @@ Every input is a call of its own, kept before it is answered. Which arm answers 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import msgspec
 
-from rung.core.clock import monotonic_ms, now_utc
-from rung.core.hashing import short_hash
+from rung.core.clock import monotonic_ms
 from rung.gateway.access import Visitor, unknown_model
 from rung.gateway.agreement import count
 from rung.gateway.arms import Decided, Said, Shadow
-from rung.gateway.asgi import JSON, Header, Request
+from rung.gateway.asgi import JSON, ClientGone, Header, Request
 from rung.gateway.capture import named_conversation
+from rung.gateway.catalogue import PREFIX
 from rung.gateway.desk import Outage
+from rung.gateway.errand import (
+    Errand,
+    checked,
+    conversation_of,
+    header_json,
+    owner_of,
+    record,
+)
 from rung.gateway.ids import new_call_id
 from rung.gateway.modes import decide
+from rung.gateway.patience import left
 from rung.gateway.refusal import Refusal
 from rung.gateway.service import Service
 from rung.gateway.systemone import read_body, text_of
 from rung.gateway.task_chat import complete, input_of, read_chat, stream
 from rung.gateway.wire import Asked as AskedOnWire
 from rung.store.calls import Call
-from rung.store.facts import MAX_OWNER_CHARS, owner_key
 
-PREFIX = "task/"
-MAX_INPUT_CHARS = 65_536
+T = TypeVar("T")
+
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """An input on its way to a task."""
-
-    call_id: str
-    visitor: Visitor
-    task: str
-    text: str
-    conversation: str
-    owner: str
-    wire: str
-    request: bytes
-    """As it is kept."""
-    began_ms: float
-    streamed: bool = False
 
 
 class Tasks:
@@ -70,14 +60,14 @@ class Tasks:
     ) -> None:
         """Answer a chat completion by a task. Raises Refusal."""
         chat = read_chat(body)
-        text = _checked(input_of(chat))
+        text = checked(input_of(chat))
         errand = Errand(
             call_id=request.call_id,
             visitor=visitor,
             task=self.known(asked.model.removeprefix(PREFIX)),
             text=text,
-            conversation=_conversation(request, visitor, named_conversation(asked), text),
-            owner=_owner(request, visitor, chat.user or ""),
+            conversation=self._named(request, visitor, named_conversation(asked), text),
+            owner=owner_of(request, visitor, chat.user or ""),
             wire="chat",
             request=body,
             began_ms=request.began_ms,
@@ -103,23 +93,41 @@ class Tasks:
             found = await self._one(request, visitor, asked, task, asked.input, request.call_id)
             await request.reply(200, msgspec.json.encode(found))
             return
-        inputs = asked.inputs or []
+        rows = await self._many(request, visitor, asked, task, asked.inputs or [])
+        await request.reply(200, msgspec.json.encode({"results": rows}))
+
+    async def _many(
+        self, request: Request, visitor: Visitor, asked: TypedBody, task: str, inputs: list[str]
+    ) -> list[dict[str, Any]]:
+        """Answer inputs side by side; a failure is its row and not the end of the others.
+
+        When the client leaves, no further input begins; those under way are kept, for they cost.
+        """
         limits = self._service.settings.limits
         if not 0 < len(inputs) <= limits.batch:
             raise Refusal(400, "invalid_batch", f"{len(inputs)} inputs, not 1 to {limits.batch}")
         places = asyncio.Semaphore(max(1, limits.task_queue // 4))
+        gone = asyncio.ensure_future(left(request))
 
-        async def row(text: str) -> dict[str, Any]:
-            """Answer one input; a failure is its row and not the end of the others."""
+        async def row(number: int, text: str) -> dict[str, Any]:
             async with places:
+                if gone.done():
+                    return {}
                 try:
+                    if number:  # the first one came in with the request
+                        visitor.enter(PREFIX + task)
                     return await self._one(request, visitor, asked, task, text, new_call_id())
                 except Refusal as refusal:
                     failed = {"output": None, "status": "failed", "reason": refusal.message}
                     return failed | {"error": refusal.to_json()["error"]}
 
-        rows = await asyncio.gather(*map(row, inputs))
-        await request.reply(200, msgspec.json.encode({"results": rows}))
+        try:
+            rows = await asyncio.gather(*map(row, range(len(inputs)), inputs))
+            if gone.done():
+                raise ClientGone
+            return rows
+        finally:
+            gone.cancel()
 
     async def decisions(self, request: Request, visitor: Visitor, body: bytes) -> None:
         """Answer typed questions about a state; see `systemone.py`. Raises Refusal."""
@@ -131,20 +139,22 @@ class Tasks:
             call_id=request.call_id,
             visitor=visitor,
             task=self.known(asked.model.removeprefix(PREFIX)),
-            text=_checked(text_of(asked.state)),
-            conversation=_conversation(request, visitor, "", text_of(asked.state)),
+            text=checked(text_of(asked.state)),
+            conversation=self._named(request, visitor, "", text_of(asked.state)),
             owner="",
             wire="systemone",
             request=body,
             began_ms=request.began_ms,
         )
         desk, began_ms = self._service.desk, monotonic_ms()
-        try:
-            found = await desk.decisions(errand.task, errand.text, asked.questions)
-        except Outage as outage:
-            raise Refusal(503, "route_unavailable", str(outage)) from None
+        found = await self._within(
+            errand, "", lambda: desk.decisions(errand.task, errand.text, asked.questions)
+        )
+        wait_ms = monotonic_ms() - began_ms
+        refusal = None
         if missing := asked.questions.keys() - found.answers.keys():
-            raise Refusal(502, "no_decision", f"no probabilities for {sorted(missing)}")
+            refusal = Refusal(502, "no_decision", f"no probabilities for {sorted(missing)}")
+        status, outcome = (refusal.status, "error") if refusal else (200, "ok")
         usage = found.usage
         prompt = usage.prompt_tokens + usage.cached_tokens + usage.forced_tokens
         told = {
@@ -152,22 +162,24 @@ class Tasks:
             "answers": found.answers,
             "usage": {"input_tokens": prompt, "output_tokens": usage.output_tokens},
         }
-        wait_ms = monotonic_ms() - began_ms
+        reply = refusal.body() if refusal else msgspec.json.encode(told)
         call = replace(
-            _record(errand, "", status=200, outcome="ok"),
+            record(errand, "", status=status, outcome=outcome),
             served_by=found.served_by,
             upstream_ms=wait_ms,
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
             forced_tokens=usage.forced_tokens,
             output_tokens=usage.output_tokens,
-            cost_usd=None,
+            cost_usd=found.cost_usd,
         )
-        await self._write(errand, call, msgspec.json.encode(told), "")
+        await self._write(errand, call, reply, refusal.message if refusal else "")
+        if refusal:
+            raise refusal
         self._service.metrics.answered(
             "systemone", found.served_by, 200, request.elapsed_ms(), wait_ms
         )
-        await request.reply(200, msgspec.json.encode(told))
+        await request.reply(200, reply)
 
     async def _one(
         self, request: Request, visitor: Visitor, asked: TypedBody, task: str, text: str,
@@ -177,9 +189,9 @@ class Tasks:
             call_id=call_id,
             visitor=visitor,
             task=task,
-            text=_checked(text),
-            conversation=_conversation(request, visitor, asked.conversation, text),
-            owner=_owner(request, visitor, asked.owner),
+            text=checked(text),
+            conversation=self._named(request, visitor, asked.conversation, text),
+            owner=owner_of(request, visitor, asked.owner),
             wire="task",
             request=msgspec.json.encode({"input": text}),
             began_ms=request.began_ms,
@@ -192,32 +204,48 @@ class Tasks:
         return shown | {"call_id": call_id, "arm": decided.served.arm, "mode": decided.mode}
 
     async def _decide(self, errand: Errand) -> Decided:
-        """Have an arm answer; what no arm could answer is kept too. Raises Refusal."""
-        service, mode = self._service, self._service.mode_of(errand.task)
-        limit_s = service.settings.limits.request_s
+        """Have an arm answer. Raises Refusal."""
+        mode = self._service.mode_of(errand.task)
+        return await self._within(
+            errand,
+            mode.name,
+            lambda: decide(
+                self._service.desk,
+                mode,
+                errand.task,
+                errand.text,
+                errand.conversation,
+                errand.owner,
+            ),
+        )
+
+    async def _within(self, errand: Errand, mode: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work while its request has time; what had no answer is kept too. Raises Refusal.
+
+        The time of an input that waited in a batch is that of the whole batch.
+        """
+        limit_s = self._service.settings.limits.request_s
+        left_s = limit_s - (monotonic_ms() - errand.began_ms) / 1000
         try:
-            async with asyncio.timeout(limit_s):
-                return await decide(
-                    service.desk,
-                    mode,
-                    errand.task,
-                    errand.text,
-                    errand.conversation,
-                    errand.owner,
-                )
+            if left_s <= 0:
+                raise TimeoutError
+            async with asyncio.timeout(left_s):
+                return await work()
         except TimeoutError:
             refusal = Refusal(504, "task_timeout", f"no answer within {limit_s:g} s")
+        except Outage as outage:
+            refusal = Refusal(503, "route_unavailable", str(outage))
         except Refusal as caught:
             refusal = caught
         if refusal.status != 429:
-            call = _record(errand, mode.name, status=refusal.status, outcome="error")
+            call = record(errand, mode, status=refusal.status, outcome="error")
             await self._write(errand, call, refusal.body(), refusal.message)
         raise refusal
 
     async def _keep(self, errand: Errand, decided: Decided, response: bytes) -> None:
         """Keep the call that is served, then those of the other arms as its pairs."""
         service, served = self._service, decided.served
-        call = _record(errand, decided.mode, said=served)
+        call = record(errand, decided.mode, said=served)
         others = [self._pair(errand, decided.mode, said) for said in decided.others]
         await asyncio.gather(
             self._write(errand, call, response, served.asked.reason),
@@ -249,8 +277,11 @@ class Tasks:
             await asyncio.to_thread(count, service.store, runtime, route, shadow, specialist)
 
     def _pair(self, errand: Errand, mode: str, said: Said) -> tuple[Call, bytes, Said]:
-        call = _record(errand, mode, said=said, id_=new_call_id(), pair=errand.call_id)
+        call = record(errand, mode, said=said, id_=new_call_id(), pair=errand.call_id)
         return call, msgspec.json.encode(said.asked.to_json()), said
+
+    def _named(self, request: Request, visitor: Visitor, named: str, text: str) -> str:
+        return conversation_of(request, visitor, named, text, self._service.redactor)
 
     async def _write(self, errand: Errand, call: Call, response: bytes, error: str) -> None:
         service = self._service
@@ -283,67 +314,6 @@ def _read_typed(body: bytes) -> TypedBody:
     return asked
 
 
-def _checked(text: str) -> str:
-    if not text.strip():
-        raise Refusal(400, "empty_input", "the input is empty")
-    if len(text) > MAX_INPUT_CHARS:
-        message = f"the input has {len(text)} characters, at most {MAX_INPUT_CHARS} fit"
-        raise Refusal(400, "input_too_long", message)
-    return text
-
-
-def _conversation(request: Request, visitor: Visitor, named: str, text: str) -> str:
-    """Return the conversation a client names, else a hash of the input."""
-    found = request.header(b"x-rung-conversation") or named
-    return found[:200] or short_hash([visitor.tenant, text])
-
-
-def _owner(request: Request, visitor: Visitor, named: str) -> str:
-    """Return whose request it is, apart from other tenants' people; empty where nobody says.
-
-    Raises Refusal for a name that is too long.
-    """
-    found = request.header(b"x-rung-owner") or named
-    if len(found) > MAX_OWNER_CHARS:
-        message = f"the owner has {len(found)} characters, at most {MAX_OWNER_CHARS} fit"
-        raise Refusal(400, "owner_too_long", message)
-    return owner_key(visitor.tenant, found)
-
-
-def _record(
-    errand: Errand, mode: str, *, said: Said | None = None, id_: str = "", pair: str = "",
-    status: int = 200, outcome: str = "",
-) -> Call:  # fmt: skip
-    usage = said.asked.usage if said else None
-    latency_ms = monotonic_ms() - errand.began_ms
-    return Call(
-        id=id_ or errand.call_id,
-        created=now_utc(),
-        tenant=errand.visitor.tenant,
-        key_id=errand.visitor.key_id,
-        conversation=errand.conversation,
-        wire=errand.wire,
-        model=PREFIX + errand.task,
-        served_by=said.asked.route if said else "",
-        task=errand.task,
-        mode=mode,
-        arm=said.arm if said else "",
-        filled_by=_json(said.filled_by) if said and said.filled_by else "",
-        pair=pair,
-        status=status,
-        outcome=outcome or (said.asked.status if said else "error"),
-        streamed=errand.streamed,
-        prompt_tokens=usage.prompt_tokens if usage else 0,
-        cached_tokens=usage.cached_tokens if usage else 0,
-        forced_tokens=usage.forced_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
-        cost_usd=said.asked.cost_usd if said else 0.0,
-        latency_ms=said.wait_ms if said and pair else latency_ms,
-        upstream_ms=said.wait_ms if said else latency_ms,
-        first_ms=latency_ms,
-    )
-
-
 def _told(decided: Decided) -> list[Header]:
     """Return what the answer's head says of the route."""
     served = decided.served
@@ -353,10 +323,5 @@ def _told(decided: Decided) -> list[Header]:
         (b"x-rung-arm", served.arm.encode()),
     ]
     if served.filled_by:
-        told.append((b"x-rung-filled-by", _json(served.filled_by).encode()))
+        told.append((b"x-rung-filled-by", header_json(served.filled_by).encode()))
     return told
-
-
-def _json(filled_by: Mapping[str, str]) -> str:
-    """Return JSON that may stand in a header: one line of ASCII."""
-    return json.dumps(dict(filled_by))

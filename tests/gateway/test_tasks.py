@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +14,26 @@ from typer.testing import CliRunner
 
 import rung
 import tickets
-from gateways import Running, Upstream, gateway, kept, write_endpoints
+from gateways import Running, Upstream, gateway, kept
+from mailroom import TEXT, Models, make_task
 from rung.cli import app
 from rung.core.config import home
-from rung.core.errors import ConfigError, EngineError
-from rung.engines.base import Request
-from rung.engines.fake import FakeEngine
+from rung.core.errors import ConfigError
 from rung.flow.mode import set_mode as set_mode_checked
-from rung.gateway.modes import STAGES, Mode, assign, check_mode
+from rung.gateway.catalogue import Catalogue
+from rung.gateway.modes import STAGES, Mode, assign, check_mode, read_mode
+from rung.gateway.rollouts import units_of
+from rung.gateway.settings import Limits, Settings, UpstreamRules
 from rung.registry import promote_route
 from rung.routes.route import Route
 from rung.store import Store
+from rung.store.calls import CallLog
 from rung.store.modes import ModeLog
-
-TEXT = "my parcel and the courier are late"
-
-
-class Models:
-    """Opens a specialist that says `billing` and a frontier that says `shipping`."""
-
-    def __init__(self) -> None:
-        self.specialist_p = 0.9
-        self.down: set[str] = set()
-        self.passes = True
-        """Of an outage: a time-out does, a wrong key does not."""
-
-    def open(self, model: str) -> FakeEngine:
-        def say(request: Request) -> str:
-            if model in self.down:
-                raise EngineError(f"{model} is down", retryable=self.passes)
-            label = "shipping" if model.startswith("http:") else "billing"
-            if request.choices:
-                return next((c for c in request.choices if label in c), request.choices[0])
-            return json.dumps({"label": label})
-
-        return FakeEngine(model, script=say, capabilities=tickets.ABILITIES)
 
 
 @pytest.fixture
 def models(tmp_path: Path, upstream: Upstream) -> Models:
-    """Make the task `mail` with a promoted form, and the endpoint `strong`."""
-    rung.init("mail", tickets.write_csv(tmp_path / "mail.csv"), input="text", target="label")
-    write_endpoints(strong=upstream.url)
-    route = Route(name="form", rung="form", output="form", model="fake:weak")
-    store = Store()
-    promote_route(store, "mail", route, {})
-    store.close()
-    return Models()
+    return make_task(tmp_path, upstream)
 
 
 def set_mode(name: str, **detail: Any) -> int:
@@ -117,10 +92,27 @@ def test_what_a_task_cannot_honour_is_refused_by_name(models: Models) -> None:
         assert code(messages=[user, user]) == (400, "not_one_input")
         assert code(messages=[{"role": "user", "content": " "}]) == (400, "empty_input")
         assert code(messages=[user], n=99) == (400, "invalid_value")
+        two = [{"type": "function", "function": {"name": name}} for name in "fg"]
+        assert code(messages=[user], tools=two) == (400, "unsupported_parameter")
         assert running.chat("task/none").status == 404
         assert running.post("/v1/tasks/none", {"input": "x"}).status == 404
         assert running.post("/v1/tasks/mail", {}).status == 400
         assert running.post("/v1/tasks/mail", {"inputs": []}).status == 400
+    assert models.asked == []
+
+
+@pytest.mark.parametrize("path", ["completions", "embeddings", "messages"])
+def test_a_task_on_another_wire_goes_nowhere(models: Models, upstream: Upstream, path: str) -> None:
+    task_file = home() / "tasks" / "mail" / "task.toml"
+    task_file.write_text("local_only = true\n" + task_file.read_text("utf-8"), "utf-8")
+    settings = Settings(upstream=UpstreamRules(default="strong"))
+    body = {"model": "task/mail", "prompt": TEXT, "input": TEXT, "messages": []}
+    with gateway(settings, open_engine=models.open) as running:
+        found = running.post(f"/v1/{path}", body)
+        assert running.chat("anything else").status == 200
+    assert found.status == 400 and "/v1/tasks/mail" in found.json()["error"]["message"]
+    assert len(upstream.exchanges) == 1 and models.asked == []
+    assert Catalogue(settings).find("task/mail") == ()
 
 
 def test_a_mode_says_who_answers_and_what_is_kept_beside(models: Models) -> None:
@@ -237,6 +229,32 @@ def test_typed_questions_are_answered_with_probabilities(models: Models) -> None
         for wrong in ({"type": "choice"}, {"type": "score", "criteria": ["a"]}, {"type": "x"}):
             assert running.post("/v1/systemone", body | {"questions": {"q": wrong}}).status == 400
         assert running.post("/v1/systemone", body | {"model": "gpt"}).status == 404
+    calls = kept()
+    assert [call.outcome for call in calls] == ["ok", "ok"]
+    assert all(call.cost_usd and call.cost_usd > 0 for call in calls)
+
+
+def test_typed_questions_without_an_answer_are_kept_with_what_they_cost(models: Models) -> None:
+    body = {"model": "task/mail", "state": TEXT, "questions": {"angry": {"type": "noul"}}}
+    models.abilities = replace(tickets.ABILITIES, choices=False, choice_logprobs=False)
+    with gateway(Settings(limits=Limits(request_s=2.0)), open_engine=models.open) as running:
+
+        def code() -> tuple[int, str]:
+            found = running.post("/v1/systemone", body)
+            return found.status, found.json()["error"]["code"]
+
+        assert code() == (502, "no_decision")
+        models.down = {"fake:weak"}
+        assert code() == (503, "route_unavailable")
+        release = threading.Event()
+        models.meanwhile = lambda model: release.wait(20)
+        assert code() == (504, "task_timeout")
+        release.set()
+    calls = kept()
+    assert [(call.status, call.outcome) for call in calls] == [
+        (502, "error"), (503, "error"), (504, "error"),
+    ]  # fmt: skip
+    assert calls[0].cost_usd and calls[0].output_tokens and calls[0].served_by == "fake:weak"
 
 
 def test_feedback_is_kept_whenever_it_comes(models: Models) -> None:
@@ -247,8 +265,6 @@ def test_feedback_is_kept_whenever_it_comes(models: Models) -> None:
         assert running.post("/v1/feedback", {"call_id": early}).status == 400
         assert running.post("/v1/feedback", {"call_id": "x", "reward": 1}).status == 400
     store = Store()
-    from rung.store.calls import CallLog
-
     (kept_feedback,) = CallLog(store).feedback([early], "")[early]
     assert (kept_feedback.accepted, kept_feedback.correction) == (False, '{"label":"[mail]"}')
     assert CallLog(store).feedback([early], "other") == {}
@@ -277,6 +293,25 @@ def test_a_local_task_refuses_whatever_would_leave_the_machine(models: Models) -
     store.close()
     with pytest.raises(ConfigError, match="local_only"):
         next(iter(rung.ask("mail", [TEXT])))
+
+
+def test_a_canary_is_judged_by_the_arms_it_served(models: Models) -> None:
+    set_mode("canary", stage=2, rollout=3)
+    numbers = [f"+49 170 12345{number}" for number in range(60, 84)]
+    with gateway(open_engine=models.open) as running:
+
+        def arm(number: str) -> str:
+            body = {"input": TEXT, "conversation": number}
+            return str(running.post("/v1/tasks/mail", body).json()["arm"])
+
+        served = [arm(number) for number in numbers]
+        assert [arm(number) for number in numbers] == served and len(set(served)) == 2
+    store = Store()
+    mode = read_mode(ModeLog(store).current()["mail"])
+    units = units_of(CallLog(store), "mail", mode)
+    store.close()
+    assert [unit.arm for unit in units] == served
+    assert not any("1234" in call.conversation for call in kept())
 
 
 def test_a_conversation_keeps_its_arm_as_the_canary_grows() -> None:

@@ -1,0 +1,56 @@
+"""A task `mail` with a promoted route and a frontier, both scripted, for tests of the gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import rung
+import tickets
+from gateways import Upstream, write_endpoints
+from rung.core.errors import EngineError
+from rung.engines.base import Request
+from rung.engines.fake import FakeEngine
+from rung.registry import promote_route
+from rung.routes.route import Route
+from rung.store import Store
+
+TEXT = "my parcel and the courier are late"
+
+
+class Models:
+    """Opens a specialist that says `billing` and a frontier that says `shipping`."""
+
+    def __init__(self) -> None:
+        self.abilities = tickets.ABILITIES
+        self.down: set[str] = set()
+        self.passes = True
+        """Of an outage: a time-out does, a wrong key does not."""
+        self.asked: list[str] = []
+        self.meanwhile: Callable[[str], object] = lambda model: None
+        """Called with the model before it answers."""
+
+    def open(self, model: str) -> FakeEngine:
+        def say(request: Request) -> str:
+            self.asked.append(model)
+            self.meanwhile(model)
+            if model in self.down:
+                raise EngineError(f"{model} is down", retryable=self.passes)
+            label = "shipping" if model.startswith("http:") else "billing"
+            if request.choices:
+                return next((c for c in request.choices if label in c), request.choices[0])
+            return json.dumps({"label": label})
+
+        return FakeEngine(model, script=say, capabilities=self.abilities)
+
+
+def make_task(folder: Path, upstream: Upstream) -> Models:
+    """Make the task `mail` with a promoted form, and the endpoint `strong`."""
+    rung.init("mail", tickets.write_csv(folder / "mail.csv"), input="text", target="label")
+    write_endpoints(strong=upstream.url)
+    route = Route(name="form", rung="form", output="form", model="fake:weak")
+    store = Store()
+    promote_route(store, "mail", route, {})
+    store.close()
+    return Models()
