@@ -109,17 +109,18 @@ class Door:
         keys = self._log.list()
         month = now_utc()[:7]
         spent = self._log.spent_usd(month)
-        known, self._visitors = self._visitors, {}
+        visitors: dict[str, Visitor] = {}
         for key in keys:
             if key.revoked:
                 continue
-            visitor = known.get(key.digest) or Visitor(
+            visitor = self._visitors.get(key.digest) or Visitor(
                 tokens=float(key.requests_per_minute),
                 month=month,
                 spent_usd=spent.get(key.id, 0.0),
             )
             visitor.key = key
-            self._visitors[key.digest] = visitor
+            visitors[key.digest] = visitor
+        self._visitors = visitors  # at once: this runs in a thread while requests are admitted
         # once keys were made, revoking the last one must not open the door
         self.required = bool(keys)
 

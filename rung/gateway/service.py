@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,6 +55,7 @@ class Service:
     def __init__(self, settings: Settings, *, open_engine: OpenEngine | None = None) -> None:
         self.settings = settings
         self.store = Store()
+        self._revision = self.store.revision()
         self.log = CallLog(self.store)
         self.door = Door(KeyLog(self.store))
         self.catalogue = Catalogue(settings)
@@ -67,11 +68,12 @@ class Service:
         )
         self._improver = Improver(self.store)
         self._mode_log = ModeLog(self.store)
+        self._failing: set[str] = set()
+        """What went wrong when it was last tried, so that it is logged once."""
         self._modes: dict[str, Mode] = {}
         self._tasks: frozenset[str] = frozenset()
         self._read_tasks()
         self._check_local()
-        self._revision = self.store.revision()
         self._watcher: asyncio.Task[None] | None = None
         url = settings.telemetry.otlp
         self._send_span = open_exporter(url) if url else None
@@ -121,13 +123,14 @@ class Service:
 
     async def keep(self, make: Callable[[], Call]) -> None:
         """Keep a call as the settings say. Raises Refusal when it must be kept and cannot be."""
-        if self.settings.capture.mode == "off":
-            if self.door.required:
-                make()  # budgets are counted all the same
-            return
         try:
-            await self.writer.write(make)
-        except StoreError:
+            if self.settings.capture.mode != "off":
+                await self.writer.write(make)
+            elif self.door.required:
+                make()  # budgets are counted all the same
+        except Exception as error:  # noqa: BLE001 - of whatever kind, there is no record
+            if not isinstance(error, StoreError):
+                _log.exception("a bug: no record could be made of a call")
             raise Refusal(503, "capture_failed", "the answer could not be recorded") from None
 
     def told(self, call: Call) -> None:
@@ -186,30 +189,59 @@ class Service:
                 check_stays(load(task), elsewhere[0])
 
     def _read_tasks(self) -> None:
+        """Read what tasks there are and how they are answered.
+
+        One whose mode cannot be read goes on as it was; after a start it is not answered.
+        """
         entries = self._mode_log.current()
-        self._modes = {name: read_mode(entry) for name, entry in entries.items()}
-        self._tasks = frozenset(self.store.promoted_tasks()) | frozenset(entries)
+        modes: dict[str, Mode] = {}
+        for task, entry in entries.items():
+            with self._goes_on(f"reading the mode of task {task}"):
+                modes[task] = read_mode(entry)
+            if task not in modes and self.knows(task):
+                modes[task] = self.mode_of(task)
+        unread = entries.keys() - modes.keys()
+        self._modes = modes
+        self._tasks = frozenset(self.store.promoted_tasks()) - unread | modes.keys()
 
     async def _watch(self) -> None:
         """See what other processes changed, start rounds, and forget calls that are too old."""
         since_s = _RETENTION_S
         while True:
-            try:
-                revision = await asyncio.to_thread(self.store.revision)
-                if revision != self._revision:
-                    self._revision = revision
-                    await asyncio.to_thread(self.door.reload)
-                    self.desk.reload()
-                    await asyncio.to_thread(self._read_tasks)
+            with self._goes_on("watching the store"):
+                await self._follow()
+            with self._goes_on("judging canaries"):
                 await asyncio.to_thread(self._carry_on)
+            with self._goes_on("looking for rounds that are due"):
                 await asyncio.to_thread(self._improver.look)
-                if since_s >= _RETENTION_S:
-                    since_s = 0.0
+            if since_s >= _RETENTION_S:
+                since_s = 0.0
+                with self._goes_on("forgetting old calls"):
                     await asyncio.to_thread(self._forget)
-            except RungError as error:
-                _log.error("watching the store: %s", error)
             await asyncio.sleep(WATCH_S)
             since_s += WATCH_S
+
+    @contextmanager
+    def _goes_on(self, doing: str) -> Iterator[None]:
+        """Let nothing that goes wrong end the watch; it is logged once, until it goes well."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - without the watch revoked keys would work on
+            if doing not in self._failing:
+                self._failing.add(doing)
+                _log.error("%s: %s", doing, error, exc_info=not isinstance(error, RungError))
+        else:
+            self._failing.discard(doing)
+
+    async def _follow(self) -> None:
+        """Take over what other processes changed; what could not be is tried again."""
+        revision = await asyncio.to_thread(self.store.revision)
+        if revision == self._revision:
+            return
+        await asyncio.to_thread(self.door.reload)
+        self.desk.reload()
+        await asyncio.to_thread(self._read_tasks)
+        self._revision = revision
 
     def _carry_on(self) -> None:
         """Let every canary take the step it has earned; statistics are loaded for that only.
@@ -223,7 +255,8 @@ class Service:
 
         began_ms = monotonic_ms()
         for task, mode in canaries:
-            carry_on(self.store, task, mode)
+            with self._goes_on(f"judging the canary of task {task}"):
+                carry_on(self.store, task, mode)
         took_ms = monotonic_ms() - began_ms
         self._judge_after_ms = monotonic_ms() + max(JUDGE_S * 1000, 20 * took_ms)
 

@@ -65,14 +65,19 @@ class Redactor:
         return text
 
     def json(self, data: bytes) -> str:
-        """Return JSON bytes as text without what the rules find; not JSON is taken as one text."""
+        """Return JSON bytes as text without what the rules find; not JSON is taken as one text.
+
+        JSON that is nested too deep to be decoded becomes a JSON text of what it was.
+        """
         plain = data.decode("utf-8", "replace")
         if not self._suspects(data, plain):
             return plain
         try:
             value = msgspec.json.decode(data)
             return msgspec.json.encode(self._walk(value)).decode("utf-8", "replace")
-        except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+        except RecursionError:
+            return msgspec.json.encode(self.text(plain)).decode()
+        except (msgspec.DecodeError, UnicodeError, OverflowError):
             return self.text(plain)
 
     def _suspects(self, data: bytes, plain: str) -> bool:
@@ -104,12 +109,27 @@ class Redactor:
         return "".join([*pieces, text[done:]]) if pieces else text
 
     def _walk(self, value: Any) -> Any:
+        """Return a decoded value without what the rules find; its lists and objects are changed.
+
+        Without recursion: what can be decoded may be nested deeper than calls of Python may.
+        """
+        top = [value]
+        inner: list[Any] = [top]
+        while inner:
+            whole = inner.pop()
+            if isinstance(whole, list):
+                inner += [item for item in whole if isinstance(item, list | dict)]
+                whole[:] = map(self._leaf, whole)
+            else:
+                inner += [item for item in whole.values() if isinstance(item, list | dict)]
+                cleaned = {self.text(name): self._leaf(item) for name, item in whole.items()}
+                whole.clear()
+                whole.update(cleaned)
+        return top[0]
+
+    def _leaf(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, list):
-            return [self._walk(item) for item in value]
-        if isinstance(value, dict):
-            return {self.text(name): self._walk(item) for name, item in value.items()}
         if "card" in self._rules and isinstance(value, int) and value in _CARD_NUMBERS:
             return "[card]" if _luhn(str(value)) else value
         return value

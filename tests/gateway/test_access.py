@@ -11,11 +11,13 @@ import pytest
 
 from gateways import CHAT, Upstream, gateway, kept, write_endpoints
 from rung.core.config import home
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, StoreError
+from rung.gateway.access import Door
+from rung.gateway.improver import Improver
 from rung.gateway.serve import check_bind
 from rung.gateway.settings import Limits, Settings
 from rung.store import Store
-from rung.store.keys import KeyLog
+from rung.store.keys import Key, KeyLog
 
 
 def make_key(name: str, **rules: object) -> str:
@@ -62,6 +64,56 @@ def test_keys_open_what_they_are_for_and_nothing_else(upstream: Upstream) -> Non
     assert [call.tenant for call in kept()[:3]] == ["narrow", "wide", "wide"]
     files = b"".join(path.read_bytes() for path in home().rglob("*") if path.is_file())
     assert narrow.encode() not in files and wide.encode() not in files
+
+
+def test_a_revoked_key_is_refused_whatever_goes_wrong_beside(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_endpoints(a=upstream.url)
+    key = bearer(make_key("k"))
+    reload = Door.reload
+    faults: list[Exception] = []
+
+    def shaky(door: Door) -> None:
+        if faults:
+            raise faults.pop()
+        reload(door)
+
+    def broken(improver: Improver) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Door, "reload", shaky)
+    monkeypatch.setattr(Improver, "look", broken)
+    with gateway() as running:
+        assert running.chat_as(key).status == 200
+        faults += [StoreError("the store is busy"), RuntimeError("a bug")]
+        store = Store()
+        KeyLog(store).revoke("k")
+        store.close()
+        deadline = time.monotonic() + 5
+        while running.chat_as(key).status != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_keys_work_on_while_they_are_read_anew() -> None:
+    text = make_key("one")
+    make_key("two")
+    store = Store()
+    log = KeyLog(store)
+    door = Door(log)
+    asked = [(b"x-api-key", text.encode())]
+
+    class Watched(list[Key]):
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            for key in super().__iter__():
+                assert door.admit(asked).tenant == "one"
+                yield key
+
+    keys = Watched(log.list())
+    log.list = lambda: keys  # type: ignore[method-assign]
+    door.reload()
+    store.close()
 
 
 def test_rates_and_budgets_are_refused_with_a_reason(upstream: Upstream) -> None:

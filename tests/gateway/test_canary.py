@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
+from gateways import gateway
+from rung.gateway import rollouts, service
 from rung.gateway.canary import HARM_ALPHA, Evidence, Unit, judge
 from rung.gateway.modes import STAGES, Mode, assign, check_mode
 from rung.gateway.rollouts import carry_on, units_of
@@ -85,6 +88,37 @@ def test_a_canary_that_fails_goes_back_to_the_frontier() -> None:
     assert carry_on(store, "mail", mode).step == "rollback"
     last = modes.history("mail")[-1]
     assert (last.mode, last.detail) == ("teacher", {"frontier": "http:x"})
+    store.close()
+
+
+def test_what_is_wrong_with_one_task_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+
+    def judge_some(store: Store, task: str, mode: Mode) -> None:
+        if task == "bad":
+            raise ValueError("a bug")
+        judged.append(task)
+
+    monkeypatch.setattr(rollouts, "carry_on", judge_some)
+    monkeypatch.setattr(service, "JUDGE_S", 0.02)
+    store = Store()
+    modes, detail = ModeLog(store), {"frontier": "http:x"}
+    modes.append("unread", "as of 2031", {}, "test")
+    with gateway() as running:
+        for task in ("bad", "good"):
+            modes.append(task, "canary", detail, "test")
+        deadline = time.monotonic() + 20
+        while judged.count("good") < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        modes.append("bad", "as of 2031", {}, "test")
+        modes.append("good", "teacher", detail, "test")
+        while (shown := running.get(running.admin_url + "/modes").json())["good"]["mode"] != (
+            "teacher"
+        ):
+            assert time.monotonic() < deadline
+        # nobody knows how `unread` is to be answered; `bad` goes on as it was
+        assert set(shown) == {"bad", "good"} and shown["bad"]["mode"] == "canary"
     store.close()
 
 

@@ -17,10 +17,13 @@ import pytest
 from gateways import CHAT, Upstream, gateway, kept, write_endpoints
 from rung.core.config import home
 from rung.core.errors import StoreError
+from rung.gateway import passthrough
+from rung.gateway.capture import Seen
 from rung.gateway.settings import Capture, Settings
 from rung.gateway.writer import BatchWriter
 from rung.store import Store
 from rung.store.calls import Call, CallLog
+from rung.store.keys import KeyLog
 
 SERVE = "from rung.cli import main; main()"
 
@@ -109,11 +112,32 @@ def test_an_answer_that_cannot_be_recorded_is_not_given(
     def fail(self: CallLog, calls: Sequence[Call]) -> None:
         raise StoreError("the disk is full")
 
-    write_endpoints(a=upstream.url)
     monkeypatch.setattr(CallLog, "append", fail)
-    with gateway() as running:
-        whole = running.chat("a")
-        stream = running.chat("a", stream=True)
+    assert_refused(upstream)
+
+
+@pytest.mark.parametrize("mode", ["durable", "off"])
+def test_an_answer_of_which_no_record_can_be_made_is_not_given(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    def fail(seen: Seen, redactor: object) -> Call:
+        raise TypeError("a bug")
+
+    store = Store()
+    _, key = KeyLog(store).create("k")
+    store.close()
+    monkeypatch.setattr(passthrough, "finished", fail)
+    assert_refused(upstream, Settings(capture=Capture(mode=mode)), key)
+
+
+def assert_refused(upstream: Upstream, settings: Settings | None = None, key: str = "") -> None:
+    write_endpoints(a=upstream.url)
+    body = {"model": "a", "messages": []}
+    with gateway(settings) as running:
+        whole, stream = (
+            running.post("/v1/chat/completions", body | {"stream": streamed}, x_api_key=key)
+            for streamed in (False, True)
+        )
     assert (whole.status, whole.json()["error"]["code"]) == (503, "capture_failed")
     assert b"[DONE]" not in stream.body and b"stream_cut" in stream.body
 
@@ -200,8 +224,6 @@ def test_calls_are_written_once_and_charged_once() -> None:
         list(pool.map(log.append, [many[i : i + 100] for i in range(0, 1200, 100)]))
     assert [c.id for c in log.read()] == [c.id for c in many]
     assert [c.id for c in log.read(limit=700, after="c0100")][-1] == "c0800"
-    from rung.store.keys import KeyLog
-
     assert KeyLog(store).spent_usd("2026-11") == {"k": 600.0}
     assert log.forget_before("2026-11-27") == 1200 and list(log.read()) == []
     store.close()
