@@ -44,25 +44,20 @@ class Request:
         return monotonic_ms() - self.began_ms
 
     async def body(self, *, limit_bytes: int, within_s: float) -> bytes:
-        """Return the body. Raises Refusal when it is too large or takes too long."""
+        """Return the body. Raises Refusal when it is too large or takes too long, ClientGone."""
         declared = self.header(b"content-length")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
-        message = await self.receive()
-        if not message.get("more_body", False):
-            first: bytes = message.get("body", b"")
-            if len(first) > limit_bytes:
-                raise _too_large(limit_bytes)
-            return first
         try:
             async with asyncio.timeout(within_s):
-                return await self._rest(message.get("body", b""), limit_bytes)
+                return await self._pieces(limit_bytes)
         except TimeoutError:
             message_text = f"the body did not arrive within {within_s:g} s"
             raise Refusal(408, "body_too_slow", message_text) from None
 
-    async def _rest(self, first: bytes, limit_bytes: int) -> bytes:
-        pieces, total, more = [first], len(first), True
+    async def _pieces(self, limit_bytes: int) -> bytes:
+        pieces: list[bytes] = []
+        total, more = 0, True
         while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
@@ -73,7 +68,7 @@ class Request:
             if total > limit_bytes:
                 raise _too_large(limit_bytes)
             more = message.get("more_body", False)
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def start(self, status: int, headers: Iterable[Header]) -> None:
         """Send the head of the answer."""

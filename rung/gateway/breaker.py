@@ -52,10 +52,12 @@ class Breaker:
         self._probing = False
 
     def worked(self) -> None:
-        """The endpoint answered."""
+        """The endpoint answered. A rest under way goes on: what was asked before it began says
+        nothing of now."""
         self._in_a_row = 0
-        self._closed_again_ms = 0.0
-        self._probing = False
+        if self.rests_s == 0:
+            self._closed_again_ms = 0.0
+            self._probing = False
 
     def failed(self) -> None:
         """The endpoint failed; rest when it did so too often, or at its one try."""

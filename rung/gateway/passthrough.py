@@ -122,46 +122,35 @@ class Passage:
 
     async def stream(self, found: Stream) -> None:
         """Pass events on as they come; keep the call before the last one."""
-        relay = _Relay(self.question.wire)
+        relay = _Relay(self.question.wire, wait_ms=monotonic_ms() - self.sent_ms)
         gone = asyncio.ensure_future(left(self.request))
-        answer = found.exchange.answer
-        first_ms, wait_ms, outcome, error = 0.0, monotonic_ms() - self.sent_ms, "ok", ""
-        await self.request.start(200, _passed_back(answer.headers))
+        gone.add_done_callback(lambda _: found.exchange.answer.fail(_gone_away()))
+        error = ""
         try:
-            while True:
-                found.exchange.expire_in(found.upstream.endpoint.timeout_s)
-                waited = monotonic_ms()
-                piece = await answer.piece()
-                wait_ms += monotonic_ms() - waited
-                if not piece:
-                    break
-                first_ms = first_ms or self.request.elapsed_ms()
+            await self.request.start(200, _passed_back(found.exchange.answer.headers))
+            while piece := await relay.next(found):
+                relay.first_ms = relay.first_ms or self.request.elapsed_ms()
                 if gone.done():
-                    outcome, error = "cut", _WENT_AWAY
+                    error = _WENT_AWAY
                     break
                 if ready := relay.take(piece):
-                    await self.request.write(ready)
+                    await relay.send(self.request, ready, found)
+            if not error and not relay.complete:
+                raise ConnectionFailed("closed", "the stream has no last event")
         except ConnectionFailed as failed:
-            outcome, error = "cut", f"{found.upstream.name}: {failed}"
-            found.upstream.breaker.failed()
+            error = _WENT_AWAY if gone.done() else f"{found.upstream.name}: {failed}"
+            if not (gone.done() or relay.held_up):
+                found.upstream.breaker.failed()
         finally:
             gone.cancel()
             found.exchange.close()
-        if outcome == "ok" and not relay.complete:
-            outcome, error = (
-                "cut",
-                f"{found.upstream.name}: the stream has no last event",
-            )
-            found.upstream.breaker.failed()
-        await self._end_stream(found, relay, outcome, error, (first_ms, wait_ms))
+        await self._end_stream(found, relay, error)
 
-    async def _end_stream(
-        self, found: Stream, relay: _Relay, outcome: str, error: str, times: tuple[float, float]
-    ) -> None:
-        first_ms, wait_ms = times
+    async def _end_stream(self, found: Stream, relay: _Relay, error: str) -> None:
         status = _GONE if error == _WENT_AWAY else 502 if error else 200
+        outcome, wait_ms = "cut" if error else "ok", relay.wait_ms
         seen = self._seen(found.upstream, status, wait_ms, outcome=outcome, error=error)
-        seen.known["first_ms"] = first_ms
+        seen.known["first_ms"] = relay.first_ms
         seen.response, seen.is_events = relay.kept(), True
         try:
             await self._write(seen)
@@ -228,9 +217,18 @@ class Passage:
 
 
 class _Relay:
-    """Lets a stream through up to its last event, which is held, and keeps a copy."""
+    """Lets a stream through up to its last event, which is held, and keeps a copy.
 
-    def __init__(self, wire: Wire) -> None:
+    The endpoint has its time-out for each piece; the time that the client takes is its own.
+    """
+
+    def __init__(self, wire: Wire, *, wait_ms: float) -> None:
+        self.wait_ms = wait_ms
+        """Time spent waiting for the endpoint."""
+        self.first_ms = 0.0
+        self.held_up = False
+        """The client made the endpoint wait for longer than the endpoint may let others wait, so
+        that a break is not held against it."""
         self.held = b""
         self._end = _ENDS["messages" if wire.name == "messages" else "chat"]
         self._holding = False
@@ -242,6 +240,23 @@ class _Relay:
     def complete(self) -> bool:
         """Whether the last event has come, or at least every choice's reason to end."""
         return self._holding or bool(_FINISHED.search(b"".join(self._kept[-8:])))
+
+    async def next(self, found: Stream) -> bytes:
+        """Return what has come since; empty at the end. Raises ConnectionFailed."""
+        began_ms = monotonic_ms()
+        found.exchange.expire_in(found.upstream.endpoint.timeout_s)
+        try:
+            return await found.exchange.answer.piece()
+        finally:
+            found.exchange.expire_in(None)
+            self.wait_ms += monotonic_ms() - began_ms
+
+    async def send(self, request: Request, ready: bytes, found: Stream) -> None:
+        """Send a piece on, as soon as the client has taken enough of those before."""
+        began_ms = monotonic_ms()
+        await request.write(ready)
+        if monotonic_ms() - began_ms > found.upstream.endpoint.timeout_s * 1000:
+            self.held_up = True
 
     def take(self, piece: bytes) -> bytes:
         """Return what of a piece may be sent on now."""
@@ -265,6 +280,10 @@ class _Relay:
     def kept(self) -> bytes:
         """Return the copy, of at most about `MAX_KEPT_BYTES`."""
         return b"".join(self._kept)
+
+
+def _gone_away() -> ConnectionFailed:
+    return ConnectionFailed("closed", _WENT_AWAY)
 
 
 def _passed_back(headers: Iterable[Header]) -> list[Header]:

@@ -1,8 +1,10 @@
-"""uvicorn's protocol, with two things it lacks: one write a turn, and limits on a request's head.
+"""uvicorn's protocol, with what it lacks: one write a turn, limits on a request's head, and an end
+for clients that do not read.
 
 Nothing else of it is changed. A connection that sends no whole head in time, or one without end, is
 closed, so that idle clients cannot take up all connections; between requests uvicorn's keep-alive
-time counts. The body's limits are in `asgi.py`.
+time counts. A client that takes too little of what waits for it is as good as gone, and looks like
+it: its connection is broken off. The body's limits are in `asgi.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from rung.gateway.joined import JoinedTransport
 
 MAX_HEAD_BYTES = 64 << 10
+MIN_READ_BYTES = 64 << 10
 _SLOW = "the request's head did not arrive in time"
 _LARGE = f"the request's head is larger than {MAX_HEAD_BYTES} bytes"
 
@@ -24,12 +27,15 @@ class GatewayProtocol(HttpToolsProtocol):
 
     head_s = 10.0
     """For the first request after connecting, and for a later one after its first byte."""
+    read_s = 60.0
+    """In which a client takes `MIN_READ_BYTES` of its answer, or all that waits for it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._num_head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the joining transport in between, and wait for a request."""
@@ -39,6 +45,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._stop_waiting()
+        self._cancel_read_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +59,16 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(b"431 Request Header Fields Too Large", _LARGE)
         elif self._head_timer is None:
             self._await_head()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read as fast as it is answered, and see that it reads."""
+        super().pause_writing()
+        self._await_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Note that it has caught up."""
+        self._cancel_read_timer()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
@@ -76,6 +93,23 @@ class GatewayProtocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         """Whether an earlier request of the connection still has its answer to come."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _await_reading(self, num_waiting: int) -> None:
+        self._cancel_read_timer()
+        self._read_timer = self.loop.call_later(self.read_s, self._check_reading, num_waiting)
+
+    def _check_reading(self, num_before: int) -> None:
+        """Break off, unless enough has been taken of what waited before."""
+        num_waiting = self.transport.get_write_buffer_size()
+        if num_before - num_waiting < MIN_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._await_reading(num_waiting)
+
+    def _cancel_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

@@ -10,7 +10,7 @@
     [limits]
     body_mb = 10.0
     body_s = 30.0               # for a request's body to arrive
-    request_s = 600.0           # for a whole answer
+    request_s = 600.0           # for a whole answer, or for a stream to begin
     in_flight = 512             # requests at once; more are refused with 429
     connections = 128           # to one endpoint at once
     waiting = 256               # for a connection to one endpoint

@@ -224,6 +224,32 @@ def test_a_failing_endpoint_is_left_alone_and_tried_again(upstream: Upstream) ->
         assert running.chat("a").status == 200
 
 
+def test_an_answer_of_before_does_not_end_the_rest_that_an_endpoint_asked_for(
+    upstream: Upstream,
+) -> None:
+    write_endpoints(a=upstream.url)
+    path = home() / "engines.toml"
+    path.write_text(path.read_text("utf-8").replace("timeout_s = 0.4", "timeout_s = 60"), "utf-8")
+    began, go = threading.Event(), threading.Event()
+
+    def slowly(exchange: Exchange) -> None:
+        began.set()
+        go.wait(20)
+        exchange.reply(CHAT)
+
+    upstream.script = slowly
+    with gateway(ONCE) as running:
+        before = threading.Thread(target=running.chat, args=("a",))
+        before.start()
+        assert began.wait(20)
+        upstream.script = lambda e: e.reply(b"{}", 429, "retry-after: 30")
+        assert running.chat("a").status == 429
+        go.set()
+        before.join()
+        assert running.chat("a").json()["error"]["code"] == "endpoint_throttled"
+    assert len(upstream.exchanges) == 2
+
+
 def test_a_connection_that_was_closed_in_between_is_no_outage(upstream: Upstream) -> None:
     def once(exchange: Exchange) -> None:
         exchange.reply(CHAT)

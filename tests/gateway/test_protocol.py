@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateways import CHAT, Exchange, Running, Upstream, gateway, write_endpoints
+from rung.gateway.asgi import ClientGone, Request
 from rung.gateway.protocol import MAX_HEAD_BYTES, GatewayProtocol
+from rung.gateway.settings import Limits, Settings
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 ASK = b'{"model": "a", "messages": []}'
@@ -96,3 +99,26 @@ def test_a_slow_body_and_a_slow_answer_have_limits_of_their_own(upstream: Upstre
         time.sleep(0.1)
         connection.sendall(HEALTH[:9])  # the next request begins before this one is answered
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("begun", [b"", ASK[:9]])
+def test_a_body_that_does_not_come_is_not_waited_for(begun: bytes) -> None:
+    settings = Settings(limits=Limits(body_s=0.2, in_flight=1))
+    with gateway(settings) as running:
+        for _ in range(2):
+            with connected(running) as connection:
+                connection.sendall(CHAT_HEAD + begun)
+                said = connection.recv(65536)
+                assert said.startswith(b"HTTP/1.1 408 ") and b"body_too_slow" in said
+
+
+def test_a_client_that_leaves_within_its_body_has_sent_no_wrong_one() -> None:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        raise AssertionError("nobody is there")
+
+    request = Request(method="POST", path="/", headers=[], receive=receive, send=send)
+    with pytest.raises(ClientGone):
+        asyncio.run(request.body(limit_bytes=9, within_s=1.0))
