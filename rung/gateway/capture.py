@@ -6,8 +6,9 @@ Everything here runs in the writer's thread. Nothing reaches the disk but throug
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -17,11 +18,13 @@ from rung.core.records import Usage
 from rung.engines.prices import Price, cost_usd
 from rung.gateway.ids import conversation_name
 from rung.gateway.sse import merge
-from rung.gateway.wire import Asked, Wire, usage_of
+from rung.gateway.wire import MESSAGES, Asked, Wire, usage_of
 from rung.store.calls import Call
 from rung.traces.redact import Redactor
 
 _CHARS_PER_TOKEN = 4
+_DATA_URL = re.compile(rb'"data:[^",]{0,200};base64,[^"]*"')
+"""A picture or a sound in JSON: what it costs has nothing to do with its length."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,15 +46,14 @@ class Seen:
 
 def finished(seen: Seen, redactor: Redactor) -> Call:
     """Return the record as it is to be kept."""
-    response, usage = seen.response, seen.usage
+    known, response = seen.known, seen.response
     if seen.is_events:
         merged = merge(seen.wire, seen.response)
         response = msgspec.json.encode(merged)
-        usage = usage_of(merged.get("usage"))
-    known = seen.known
-    estimated = usage is None and known["status"] == 200
-    if usage is None:
-        usage = _estimate(seen.request, response) if estimated else Usage()
+        usage, estimated = _of_stream(seen, merged)
+    else:
+        estimated = seen.usage is None and known["status"] == 200
+        usage = _estimate(seen.request, response) if estimated else seen.usage or Usage()
     cost = None if seen.price is None else cost_usd(seen.price, usage, known["upstream_ms"])
     conversation = known.pop("conversation") or conversation_of(seen.asked, known["tenant"])
     error = known.pop("error")
@@ -119,8 +121,27 @@ def _opening(asked: Asked) -> list[bytes]:
     return opening
 
 
-def _estimate(request: bytes, response: bytes) -> Usage:
-    return Usage(
-        prompt_tokens=len(request) // _CHARS_PER_TOKEN,
-        output_tokens=len(response) // _CHARS_PER_TOKEN,
-    )
+def _of_stream(seen: Seen, merged: dict[str, Any]) -> tuple[Usage, bool]:
+    """Return what a stream used, and whether that is an estimate, by what came of it.
+
+    A stream of chat that is cut has told no usage yet, one of messages only that of its beginning:
+    each is charged for what came, or a client that leaves before the end would pay nothing.
+    """
+    if not seen.response:
+        return Usage(), False
+    told = usage_of(merged.get("usage"))
+    guess = _estimate(seen.request, msgspec.json.encode(merged.get(seen.wire.answer)))
+    if told is None:
+        return guess, True
+    unfinished = seen.wire is MESSAGES and not merged.get("stop_reason")
+    if unfinished and guess.output_tokens > told.output_tokens:
+        return replace(told, output_tokens=guess.output_tokens), True
+    return told, False
+
+
+def _estimate(request: bytes, answer: bytes) -> Usage:
+    return Usage(prompt_tokens=_num_tokens(request), output_tokens=_num_tokens(answer))
+
+
+def _num_tokens(data: bytes) -> int:
+    return len(_DATA_URL.sub(b"", data)) // _CHARS_PER_TOKEN

@@ -12,6 +12,9 @@ import msgspec
 
 from rung.gateway.wire import MESSAGES, Wire
 
+_IN_PIECES = ("content", "text", "refusal", "arguments", "reasoning_content")
+"""Fields of a delta that go on where the one before ended."""
+
 
 def merge(wire: Wire, raw: bytes) -> dict[str, Any]:
     """Return the answer as one JSON object; `choices` or `content` is empty when nothing came."""
@@ -39,34 +42,50 @@ def _merge_choices(events: list[dict[str, Any]]) -> dict[str, Any]:
             if name != "choices" and value is not None:
                 merged[name] = value
         for part in _dicts(event.get("choices")):
-            index = part.get("index", 0)
+            index = _index(part, 0)
             choice = choices.setdefault(index, {"index": index})
             _add(choice, {k: v for k, v in part.items() if k not in ("index", "delta")})
             if isinstance(part.get("delta"), dict):
-                _add(choice.setdefault("message", {}), part["delta"])
+                _add(choice, {"message": part["delta"]})
     if isinstance(kind := merged.get("object"), str):
         merged["object"] = kind.removesuffix(".chunk")
     return merged | {"choices": [choices[index] for index in sorted(choices)]}
 
 
 def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Append a delta: texts and lists grow, parts of tool calls find theirs by index."""
+    """Append a delta: texts and lists grow, parts of tool calls find theirs by index.
+
+    A value of another kind than the one before takes its place.
+    """
     for name, value in part.items():
         known = whole.get(name)
         if value is None:
             whole.setdefault(name, None)
         elif name == "tool_calls":
-            _add_tool_calls(whole.setdefault(name, []), _dicts(value))
-        elif name in ("content", "text", "refusal", "arguments", "reasoning_content"):
-            whole[name] = (known or "") + value if isinstance(value, str) else value
-        elif isinstance(value, dict) and isinstance(known, dict):
-            _add(known, value)
+            whole[name] = known if isinstance(known, list) else []
+            _add_tool_calls(whole[name], _dicts(value))
+        elif isinstance(value, dict):
+            whole[name] = known if isinstance(known, dict) else {}
+            _add(whole[name], value)
         elif isinstance(value, list) and isinstance(known, list):
             known.extend(value)
-        elif isinstance(value, dict):
-            _add(whole.setdefault(name, {}), value)
         else:
-            whole[name] = value
+            whole[name] = _joined(known, value) if name in _IN_PIECES else value
+
+
+def _joined(known: Any, value: Any) -> Any:
+    """Return text and text as one; where one of them is a list, the text is a part of it."""
+    if isinstance(known, str) and isinstance(value, str):
+        return known + value
+    if isinstance(known, str) and isinstance(value, list):
+        return [*_parts(known), *value]
+    if isinstance(known, list) and isinstance(value, str):
+        return [*known, *_parts(value)]
+    return value
+
+
+def _parts(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}] if text else []
 
 
 def _add_tool_calls(calls: list[dict[str, Any]], parts: list[dict[str, Any]]) -> None:
@@ -87,23 +106,21 @@ def _merge_messages(events: list[dict[str, Any]]) -> dict[str, Any]:
         if kind == "message_start" and isinstance(event.get("message"), dict):
             message |= event["message"]
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
-            blocks[event.get("index", len(blocks))] = dict(event["content_block"])
+            blocks[_index(event, len(blocks))] = dict(event["content_block"])
         elif kind == "content_block_delta" and isinstance(event.get("delta"), dict):
-            _add_block(blocks.setdefault(event.get("index", 0), {}), event["delta"])
+            _add_block(blocks.setdefault(_index(event, 0), {}), event["delta"])
         elif kind == "message_delta":
-            message |= {k: v for k, v in (event.get("delta") or {}).items() if v is not None}
-            message["usage"] = (message.get("usage") or {}) | (event.get("usage") or {})
+            message |= {k: v for k, v in _dict(event.get("delta")).items() if v is not None}
+            message["usage"] = _dict(message.get("usage")) | _dict(event.get("usage"))
     for block in blocks.values():
         _decode_input(block)
     return message | {"content": [blocks[index] for index in sorted(blocks)]}
 
 
 def _add_block(block: dict[str, Any], delta: dict[str, Any]) -> None:
-    for name in ("text", "thinking"):
+    for name in ("text", "thinking", "partial_json"):
         if isinstance(delta.get(name), str):
-            block[name] = block.get(name, "") + delta[name]
-    if isinstance(delta.get("partial_json"), str):
-        block["partial_json"] = block.get("partial_json", "") + delta["partial_json"]
+            block[name] = _joined(block.get(name), delta[name])
 
 
 def _decode_input(block: dict[str, Any]) -> None:
@@ -111,8 +128,17 @@ def _decode_input(block: dict[str, Any]) -> None:
     if text:
         try:
             block["input"] = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, TypeError, RecursionError):
             block["input"] = text
+
+
+def _index(part: dict[str, Any], otherwise: int) -> int:
+    index = part.get("index")
+    return index if isinstance(index, int) else otherwise
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
