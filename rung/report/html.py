@@ -21,7 +21,14 @@ from rung.report.columns import COLUMNS, by_split, is_backdrop
 from rung.report.export import climb_json
 from rung.report.page import check_place, render_page, write_page
 from rung.report.plots import cost_score, latency, output_tokens
-from rung.report.summary import circumstances, headline, next_command, notes, saving_sentences
+from rung.report.summary import (
+    caution,
+    circumstances,
+    headline,
+    next_command,
+    notes,
+    saving_sentences,
+)
 
 OTHER = "(no category)"
 MAX_CATEGORIES = 40
@@ -98,6 +105,7 @@ def html(
         climb=climb,
         headline=headline(climb),
         circumstances=circumstances(climb),
+        caution=caution(climb),
         then=then or next_command(climb),
         tiles=_tiles(climb),
         prices=saving_sentences(climb.saving)[1] if climb.saving else "",

@@ -53,6 +53,17 @@ def notes(arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def caution(climb: Climb) -> str:
+    """Return what a promotion must not hide: that none of the answers was right in full."""
+    arm = next((a for a in climb.arms if a.split == "holdout" and a.route == climb.promoted), None)
+    if arm is None or arm.strict > 0.0:
+        return ""
+    return (
+        f"none of {arm.num_examples} holdout answers of {fmt.plain(arm.route)} is right in full:"
+        " it is no worse than the incumbent, not good; --reference names a route to match"
+    )
+
+
 def next_command(climb: Climb) -> str:
     """Return the command that follows this verdict: use it, ask for more evidence, or repair."""
     task = shlex.quote(fmt.plain(climb.task))

@@ -22,6 +22,7 @@ from rung.ladder.result import Answered, Arm, Climb
 from rung.report import format as fmt
 from rung.report.columns import COLUMNS, Column, by_split, is_backdrop
 from rung.report.summary import (
+    caution,
     circumstances,
     headline,
     next_command,
@@ -53,6 +54,8 @@ def render_climb(climb: Climb, console: Console, *, then: str | None = None) -> 
     style = VERDICT_STYLE[climb.verdict]
     console.print(Text.assemble(("verdict  ", "bold"), (headline(climb), style)), soft_wrap=True)
     _print_fact("reason", fmt.plain(climb.reason), console)
+    if told := caution(climb):
+        _print_fact("caution", told, console)
     if climb.saving is not None:
         saved, prices = saving_sentences(climb.saving)
         _print_fact("saving", saved, console)

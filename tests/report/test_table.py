@@ -82,6 +82,16 @@ def test_verdict_saving_and_next_command(climb, console_of):
     assert text.rstrip().endswith("next     rung ask helpdesk TEXT")
 
 
+def test_a_promotion_without_a_single_full_answer_says_so(climb, console_of):
+    assert "caution" not in printed(climb, console_of(140))
+    arms = tuple(replace(arm, strict=0.0) for arm in climb.arms)
+    text = " ".join(printed(replace(climb, arms=arms), console_of(140)).split())
+    assert "caution none of" in text
+    assert "holdout answers of head+form is right in full" in text
+    held = replace(climb, arms=arms, promoted="", verdict="hold")
+    assert "caution" not in printed(held, console_of(140))
+
+
 def test_a_route_that_costs_more_says_so(climb, console_of):
     saving = replace(climb.saving, per_1000_usd=-2.5, per_year_usd=-9125.0)
     text = printed(replace(climb, saving=saving), console_of(140))
