@@ -4,6 +4,10 @@ llama-server enforces grammars only; its own way from a schema's `pattern` to a 
 string literals, not what may follow a forced start. An expression that has no grammar (look-around,
 references, word boundaries, flags) is an EngineError. Nothing is checked against a vocabulary.
 
+llama.cpp writes repetitions out and refuses a grammar that gets too large by it (a list of twelve
+mail addresses of up to 64 signs). Then long repetitions are left open above: the grammar takes more
+than the expression, and who reads the answer must check it, as of every server.
+
 The parser is the one of the standard library (`re._parser`, private but unchanged since 3.11). The
 syntax is that of llama.cpp's grammars/README.md.
 """
@@ -21,6 +25,10 @@ from rung.core.errors import EngineError
 _parser: Any = importlib.import_module("re._parser")
 _op: Any = importlib.import_module("re._constants")
 
+MAX_SIZE = 1000
+"""Symbols of a grammar, its repetitions written out; llama.cpp refuses 2,000."""
+_CAPS = (256, 64, 16, 4, 1)
+"""Longest repetitions that stay bounded above where a grammar is too large, tried in order."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ANCHORS = {
     _op.AT_BEGINNING: 0,
@@ -46,12 +54,20 @@ def one_of(texts: Sequence[str]) -> str:
 
 
 def from_regex(expression: str) -> str:
-    """Return the grammar of what an expression matches whole. Raises EngineError."""
+    """Return the grammar of what an expression matches whole, or of more where that is too large.
+
+    Raises EngineError.
+    """
     try:
         parsed = _parser.parse(expression)
         if parsed.state.flags & ~re.UNICODE:
             raise ValueError("flags are not supported")
-        return "root ::= " + _sequence(_without_anchors(list(parsed)))
+        items = _without_anchors(list(parsed))
+        for cap in _CAPS:
+            if _size(items) <= MAX_SIZE:
+                break
+            items = _opened(items, cap)
+        return "root ::= " + _sequence(items)
     except (re.error, ValueError, RecursionError, OverflowError) as error:
         raise EngineError(
             f"no grammar can be made of {expression[:200]!r}: {error}", refused="regex"
@@ -64,6 +80,40 @@ def _without_anchors(items: list[Any]) -> list[Any]:
         if items and items[end][0] is _op.AT and _ANCHORS.get(items[end][1]) == end:
             items = items[place]
     return items
+
+
+def _size(items: Sequence[Any]) -> int:
+    """Return how many symbols items are, repetitions written out."""
+    total = 0
+    for op, argument in items:
+        if op is _op.BRANCH:
+            total += sum(map(_size, argument[1]))
+        elif op is _op.SUBPATTERN:
+            total += _size(argument[3])
+        elif op in (_op.MAX_REPEAT, _op.MIN_REPEAT):
+            least, most, body = argument
+            total += _size(body) * max(least if most is _op.MAXREPEAT else most, 1)
+        else:
+            total += 1
+    return total
+
+
+def _opened(items: Sequence[Any], cap: int) -> list[Any]:
+    """Return items with repetitions of more than `cap` open above, and at least `cap` or fewer."""
+    found: list[Any] = []
+    for op, argument in items:
+        if op is _op.BRANCH:
+            found.append((op, (argument[0], [_opened(branch, cap) for branch in argument[1]])))
+        elif op is _op.SUBPATTERN:
+            found.append((op, (*argument[:3], _opened(argument[3], cap))))
+        elif op in (_op.MAX_REPEAT, _op.MIN_REPEAT):
+            least, most, body = argument
+            is_long = most is not _op.MAXREPEAT and most > cap
+            top = _op.MAXREPEAT if is_long else most
+            found.append((op, (min(least, cap), top, _opened(body, cap))))
+        else:
+            found.append((op, argument))
+    return found
 
 
 def _sequence(items: Sequence[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rung.core.errors import EngineError
-from rung.engines.gbnf import from_regex, one_of
+from rung.engines.gbnf import MAX_SIZE, from_regex, one_of
 
 
 def test_texts_are_escaped():
@@ -39,3 +39,22 @@ def test_what_has_no_grammar_is_refused(expression):
     with pytest.raises(EngineError, match="no grammar can be made") as caught:
         from_regex(expression)
     assert caught.value.refused == "regex"
+
+
+MAIL = r"[a-z.]{1,64}@[a-z](?:[a-z-]{0,61}[a-z])?(?:\.[a-z]{2,63}){1,4}"
+
+
+def test_what_is_short_enough_stays_as_it_is():
+    assert "{1,64}" in from_regex(MAIL)
+    assert f"{{0,{MAX_SIZE}}}" in from_regex(f"a{{0,{MAX_SIZE}}}")
+
+
+def test_a_grammar_too_large_for_the_server_is_left_open_above():
+    """llama.cpp: repeated symbols multiplied by their repetition, at 2,000 it refuses."""
+    grammar = from_regex(rf"\[{MAIL}(?:, {MAIL}){{0,11}}\]")
+    assert "{1,64}" not in grammar and "{0,61}" not in grammar
+    assert "( [a-z\\x2E] ){1,}" in grammar
+    assert "){0,11}" in grammar and "){1,4}" in grammar
+    assert (
+        from_regex("(?:ab{5000}|c{3,2000})d") == 'root ::= ( "a" ( "b" ){256,} | ( "c" ){3,} ) "d"'
+    )
