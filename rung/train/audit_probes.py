@@ -8,7 +8,7 @@ much of it, another's. What may be right after all (a field that is not scored) 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.agents.ids import id_arguments
@@ -114,9 +114,11 @@ def _of_world(
     made = [call for call in solved if call.tool in writes]
     if made:
         last = max(at for at, call in enumerate(solved) if call.tool in writes)
-        yield "nothing", _output(look_ups)
-        yield "prefix", _output(solved[:last])
-        if (wrong := _altered(made[-1], others)) is not None:
+        if not _is_as_good(world, example, solved, []):
+            yield "nothing", _output(look_ups)
+            yield "prefix", _output(solved[:last])
+        wrong = _altered(made[-1], others)
+        if wrong is not None and not _is_as_good(world, example, solved, [*made[:-1], wrong]):
             yield "wrong value", _output([*solved[:last], wrong, *solved[last + 1 :]])
         # Another record may say already what this write says; the same record then does not.
         ids = id_arguments(writes[made[-1].tool].parameters)
@@ -155,11 +157,49 @@ def _altered(call: Call, others: Sequence[Example], keeping: Collection[str] = (
 
 
 def _works(world: World, example: Example, before: Sequence[Call], call: Call) -> bool:
-    """Return whether a call goes through once others were made, so that it leaves something."""
+    """Return whether a call goes through once others were made, and leaves something: a request
+    for it, too, is not met without it."""
     session = world.start(example)
     for one in before:
         session.call(one)
-    return not session.call(call).error
+    if session.call(call).error:
+        return False
+    longer = _asking(example, [*example.target.get("calls", ()), call.to_json()])
+    return not world.score(longer, before).strict
+
+
+def _is_as_good(
+    world: World, example: Example, solved: Sequence[Call], others: Sequence[Call]
+) -> bool:
+    """Return whether other writes to records leave the same, e.g. none where all stands there.
+
+    The scorer must say so both ways, and the look-ups, made again behind either, show the same:
+    the word of a lax scorer alone would not do.
+    """
+    writes = {tool.name: tool for tool in world.tools(example) if tool.writes}
+    made = [call for call in solved if call.tool in writes]
+    look_ups = [call for call in solved if call.tool not in writes]
+    if not look_ups or not all(id_arguments(writes[call.tool].parameters) for call in made):
+        return False
+    if _shown(world, example, made, look_ups) != _shown(world, example, others, look_ups):
+        return False
+    asked = _asking(example, [call.to_json() for call in others])
+    return world.score(asked, solved).strict and world.score(example, others).strict
+
+
+def _shown(
+    world: World, example: Example, made: Sequence[Call], look_ups: Sequence[Call]
+) -> list[Any]:
+    """Return what look-ups show once calls were made."""
+    session = world.start(example)
+    for call in made:
+        session.call(call)
+    return [session.call(call).value for call in look_ups]
+
+
+def _asking(example: Example, calls: Sequence[Any]) -> Example:
+    """Return the example as if it asked for these calls."""
+    return replace(example, target={**example.target, "calls": list(calls)})
 
 
 def _same(left: Sequence[Call], right: Sequence[Call]) -> bool:

@@ -173,7 +173,7 @@ def pass_rate(task: Task, base: Path, examples: tuple[Example, ...], **route: An
 
 def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
     """On dev inputs never trained on, through the GGUF adapter, with and without the form."""
-    task = toys.write_task(tmp_path / "toy", num_train=36, num_other_words=3)
+    task = toys.write_task(tmp_path / "toy", num_train=36, num_other_words=2)
     options = TrainOptions(model=str(base), epochs=40, learning_rate=1.5e-2, rank=8)
     steps: list[int] = []
     done = train(task, options, watch=lambda progress: steps.append(progress.step))
@@ -184,8 +184,8 @@ def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
         "sft+form": {"output": "form", "adapter": done.trained.adapter, "prompt": "bare"},
     }
     rates = {name: pass_rate(task, base, task.dev, **arm) for name, arm in arms.items()}
-    assert rates["base+form"] < 0.7
-    assert rates["sft+form"] >= 0.9
+    assert rates["base+form"] < 0.5  # of three choices
+    assert rates["sft+form"] >= 0.8
     assert rates["sft"] >= 0.75  # the whole JSON, letter by letter
     again = train(task, options, watch=lambda progress: steps.append(-1))
     assert -1 not in steps  # a finished run is not trained again
