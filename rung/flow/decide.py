@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rung.core.errors import GateError
+from rung.core.errors import GateError, TaskError
 from rung.core.files import write_atomic
 from rung.flow.recorded import is_recorded, recorded_arm, recorded_route, recorded_rows
 from rung.flow.session import Session, Tell, open_session
@@ -168,7 +168,10 @@ def verify(receipt: Path) -> tuple[list[str], str]:
     name, recorded = judged_on(receipt)
     if name not in own_tasks():
         return verify_receipt(receipt), f"no task {name!r} is here, so its holdout is not compared"
-    locked = of_split(load(name), "holdout", recorded)
+    try:
+        locked = of_split(load(name), "holdout", recorded)
+    except TaskError as error:
+        return verify_receipt(receipt), f"task {name!r} cannot be read: {error.message}"
     return verify_receipt(receipt, split_sha256=locked.split_hashes["holdout"]), ""
 
 

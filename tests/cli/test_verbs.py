@@ -123,6 +123,11 @@ def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: P
     verified = rung_command("gate", "--verify", receipt)
     assert (verified.code, "not compared" in verified.err) == (0, True)
     away.rename(folder)
+    contract = (folder / "task.toml").read_text("utf-8")
+    (folder / "task.toml").write_text("broken", "utf-8")
+    verified = rung_command("gate", "--verify", receipt)
+    assert (verified.code, "cannot be read" in verified.err) == (0, True)
+    (folder / "task.toml").write_text(contract, "utf-8")
     receipt.write_text(receipt.read_text("utf-8").replace('"promote"', '"reject"', 1), "utf-8")
     assert rung_command("gate", "--verify", receipt).code == 1
 
