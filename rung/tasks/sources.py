@@ -42,6 +42,8 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Read a file by its name's ending; raises TaskError for anything that is not a table."""
+    if not path.exists():
+        raise TaskError(f"reading {path}: no such file or folder", hint="check how it is spelt")
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
     if kind not in _FORMATS:

@@ -66,6 +66,12 @@ def test_bad_files(tmp_path, name, content, message):
         table(tmp_path, name, content)
 
 
+def test_a_path_that_is_not_there_is_said_to_be_missing(tmp_path):
+    for name in ("nowhere", "nowhere.csv"):
+        with pytest.raises(TaskError, match="nowhere.*: no such file or folder"):
+            read_table(tmp_path / name)
+
+
 def test_long_cells_and_columns_without_a_name(tmp_path):
     content = f",text,label,,\n0,hi,{'a' * 200_000},,\n"
     ((_, row),) = table(tmp_path, "a.csv", content).rows
