@@ -8,7 +8,7 @@ code when the tool itself fails. Nothing here asks a model.
 from __future__ import annotations
 
 from rung.agents import recovery
-from rung.agents.actions import arguments_schema
+from rung.agents.actions import Actions, arguments_schema
 from rung.agents.assignment import Assignment
 from rung.agents.conversation import observation_of
 from rung.agents.episode import Step
@@ -18,6 +18,7 @@ from rung.agents.journal import Tape
 from rung.agents.read_back import contradiction, reader_of
 from rung.agents.remaining import Remaining
 from rung.agents.seen import Seen
+from rung.agents.shown import offered
 from rung.agents.words import FINDS, words_of
 from rung.core.hashing import canonical_json
 from rung.worlds.world import Call, Result, Tool
@@ -49,6 +50,8 @@ class Hands:
         self._seen = Seen(assignment.example.input, brief, assignment.instruction)
         self._remaining = Remaining() if assignment.spec.remaining else None
         self._num_blocked = 0
+        self._blocked_tools: set[str] = set()
+        """Tools of writes that were blocked since the last call was made."""
         self._asked: dict[str, int] = {}
         self._in_doubt: dict[str, int] = {}
         """Writes that may have been done, until a call goes well: where a server does not say which
@@ -58,6 +61,13 @@ class Hands:
         """Of writes that the next write to the same record may undo: the ids in them."""
         self._num_steps = 0
 
+    def offered(self) -> Actions:
+        """Return what the next step may be; only a form can be held to it."""
+        actions, spec = self._assignment.actions, self._assignment.spec
+        if not spec.shown or spec.loop != "form":
+            return actions
+        return offered(actions, self._seen, self._blocked_tools)
+
     def do(self, call: Call) -> Step:
         """Make a call or say why not; the step lacks only what the model said."""
         self._num_steps += 1
@@ -65,6 +75,7 @@ class Hands:
             return step
         if (block := self._block(call)) is not None:
             self._num_blocked += 1
+            self._blocked_tools.add(call.tool)
             self.is_stopped = block.final or self._num_blocked >= MAX_BLOCKED
             return Step(call=call, blocked=block.rule, observation=block.text)
         tool = self._assignment.actions.find(call.tool)
@@ -107,6 +118,7 @@ class Hands:
         results = recovery.perform(self._call, call, retries=retries)
         result = results[-1]
         self._num_blocked = 0
+        self._blocked_tools.clear()
         told = observation_of(self._assignment, call, results, self._max_tokens)
         if may_have_acted and result.fault == "tool":
             told = recovery.broken_off(call, result)

@@ -86,8 +86,16 @@ def actions_of(tools: Sequence[Tool], *, abstain: bool) -> Actions:
         raise ConfigError(
             f"two tools are called {taken[0]!r}", hint=f"{FINISH} and {ABSTAIN} are rung's own"
         )
-    arms = [_compiled(json.dumps(_step_of(tool, "#/properties/arguments"))) for tool in every]
-    moved = [_step_of(tool, f"#/anyOf/{i}/properties/arguments") for i, tool in enumerate(every)]
+    return actions_among(every)
+
+
+def actions_among(tools: Sequence[Tool]) -> Actions:
+    """Return the actions that these are, the endings among them; one or more.
+
+    Raises FormError naming a tool that no form can express.
+    """
+    arms = [_compiled(json.dumps(_step_of(tool, "#/properties/arguments"))) for tool in tools]
+    moved = [_step_of(tool, f"#/anyOf/{i}/properties/arguments") for i, tool in enumerate(tools)]
     form = Form(
         root=Union(path="", arms=tuple(arm.root for arm in arms))
         if len(arms) > 1
@@ -97,7 +105,7 @@ def actions_of(tools: Sequence[Tool], *, abstain: bool) -> Actions:
         checked=tuple(note for arm in arms for note in arm.checked),
         narrowed=tuple(note for arm in arms for note in arm.narrowed),
     )
-    return Actions(tools=every, form=form)
+    return Actions(tools=tuple(tools), form=form)
 
 
 @lru_cache(maxsize=1024)

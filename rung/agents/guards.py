@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from rung.agents.ambiguity import rivals
 from rung.agents.cards import signature
-from rung.agents.ids import EMAIL, id_arguments, ids_in, is_id_key, leaves
+from rung.agents.ids import EMAIL, id_arguments, ids_in, is_id_key, leaves, mail_arguments
 from rung.agents.seen import Seen
 from rung.agents.words import FINDS, words_of
 from rung.core.spelling import quote
@@ -43,6 +43,7 @@ class Guard:
         self._tools = {tool.name: tool for tool in tools}
         self._look_ups = [tool for tool in tools if not tool.writes]
         self._id_arguments = {tool.name: id_arguments(tool.parameters) for tool in tools}
+        self._mail_arguments = {tool.name: mail_arguments(tool.parameters) for tool in tools}
         self._listed = {tool.name: frozenset(_listed(tool.parameters)) for tool in tools}
 
     def check(self, call: Call, seen: Seen) -> Block | None:
@@ -50,6 +51,11 @@ class Guard:
         tool = self._tools.get(call.tool)
         if tool is None or not tool.writes:
             return None
+        for name in sorted(self._mail_arguments[call.tool] & call.arguments.keys()):
+            value = str(call.arguments[name])
+            listed = not value.strip() or value in self._listed[call.tool]
+            if not listed and not EMAIL.search(value):
+                return self._no_address(name, value)
         used = list(self._ids(call, seen))
         for name, value in used:
             if not seen.has(value) or (is_id_key(name) and seen.misfits(name, value)):
@@ -69,17 +75,26 @@ class Guard:
                     yield name, one
 
     def _unknown(self, name: str, value: str) -> Block:
-        tool = self._look_up_for(name, value)
-        advice = f" Look it up first: {signature(tool)}." if tool else ""
+        wanted = _FINDS_PEOPLE if EMAIL.fullmatch(value) else words_of(name) - {"id", "ids"}
         return Block(
             rule="unknown_id",
             text=f"Not done: {name} {quote(value)} stands neither in the request nor in a result,"
-            f" and ids are never guessed.{advice}",
+            f" and ids are never guessed.{self._advice(name, wanted)}",
         )
 
-    def _look_up_for(self, name: str, value: str) -> Tool | None:
-        """Return the look-up that shares most words with an id's name and does not need it."""
-        wanted = _FINDS_PEOPLE if EMAIL.fullmatch(value) else words_of(name) - {"id", "ids"}
+    def _no_address(self, name: str, value: str) -> Block:
+        return Block(
+            rule="unknown_id",
+            text=f"Not done: {name} {quote(value)} is no mail address."
+            f"{self._advice(name, _FINDS_PEOPLE)}",
+        )
+
+    def _advice(self, name: str, wanted: frozenset[str]) -> str:
+        tool = self._look_up_for(name, wanted)
+        return f" Look it up first: {signature(tool)}." if tool else ""
+
+    def _look_up_for(self, name: str, wanted: frozenset[str]) -> Tool | None:
+        """Return the look-up that shares most words with these and does not need the id."""
 
         def worth(tool: Tool) -> tuple[int, int]:
             named, told = words_of(tool.name), words_of(tool.description)

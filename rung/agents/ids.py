@@ -1,7 +1,8 @@
 """Ids: what in a call's arguments names a record, and what ids of this world look like.
 
 An argument is an id by its name (`card_id`, `ids`), by its description, or by its look: a mail
-address, the look of a value that was seen under such a name, or letters, a hyphen and digits.
+address, the look of a value that was seen under such a name, or letters, a hyphen and digits. It is
+a mail address by its format, its name or its description.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from typing import Any
 EMAIL = re.compile(r"\w[\w.+%'-]*@[\w-]+(?:\.[\w-]+)+")
 _KEY = re.compile(r"(?i:(?:.*[_.-])?ids?)|.*[a-z0-9](?:Id|ID)s?")
 _ABOUT = re.compile(r"(?:the |an? )?(?:[\w-]+ )?(?:id|identifier)s?\b", re.IGNORECASE)
+_MAIL_KEY = re.compile(r"(?i:(?:.*_)?e?mail(?:_address)?)|(?:.*[a-z])?Email(?:Address)?")
+_MAIL_ABOUT = re.compile(
+    r"(?:the |an? )?(?:e-?)?mail address(?: of (?:the |an? )?[\w ]+)?", re.IGNORECASE
+)
 _LOOKS_LIKE_ONE = re.compile(r"[A-Za-z]{2,10}[-_](?!(?:19|20)\d\d$)\d{3,}")
 _HEX = re.compile(r"(?=.*\d)(?=.*[a-f])[0-9a-f]{6,}", re.IGNORECASE)
 _PREFIXED = re.compile(r"(?P<prefix>[A-Za-z][A-Za-z]*[-_#:/]?)(?P<rest>[\w-]*\d[\w-]*)")
@@ -31,6 +36,22 @@ def id_arguments(parameters: Mapping[str, Any]) -> frozenset[str]:
     for name, schema in parameters.get("properties", {}).items():
         about = schema.get("description", "") if isinstance(schema, Mapping) else ""
         if is_id_key(name) or _ABOUT.match(str(about)):
+            found.add(name)
+    return frozenset(found)
+
+
+def mail_arguments(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Return the arguments that hold one mail address, as their schemas say.
+
+    By `format: email`, by a description that says no more, or, where there is none, by name.
+    """
+    found = set()
+    for name, schema in parameters.get("properties", {}).items():
+        if not isinstance(schema, Mapping) or schema.get("type") != "string":
+            continue
+        about = str(schema.get("description", "")).strip(" .")
+        named = not about and _MAIL_KEY.fullmatch(name) is not None
+        if schema.get("format") == "email" or named or _MAIL_ABOUT.fullmatch(about):
             found.add(name)
     return frozenset(found)
 
@@ -86,6 +107,11 @@ def ids_in(text: str, *, is_id: bool, shapes: Collection[str]) -> list[str]:
     elif not found and _LOOKS_LIKE_ONE.fullmatch(text):
         found.append(text)
     return list(dict.fromkeys(found))
+
+
+def matches(shape: str, text: str) -> list[str]:
+    """Return what looks like an id of a shape and stands in a text by itself, in order."""
+    return re.findall(_EDGES.format(shape), text, re.IGNORECASE)
 
 
 def occurs(value: str, text: str) -> bool:

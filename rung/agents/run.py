@@ -111,7 +111,8 @@ class _Run:
         return self._end("failed", f"no end after {spec.max_steps} steps", "truncated")
 
     def _ask(self) -> dict[str, Any]:
-        return asdict(ask(self._assignment, self._engine, self._conversation.messages()))
+        assignment = replace(self._assignment, actions=self._hands.offered())
+        return asdict(ask(assignment, self._engine, self._conversation.messages()))
 
     def _escalate(self, own: Reply) -> tuple[Reply, str]:
         """Return the turn to take, and the doubt for which it is the stronger model's."""

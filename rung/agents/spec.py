@@ -14,7 +14,7 @@ from rung.core.spelling import did_you_mean
 Loop = Literal["text", "form", "native"]
 Documentation = Literal["schemas", "cards", "none"]
 
-AGENT_VERSION = 3
+AGENT_VERSION = 4
 """Raised when the same spec would act differently, so that no stale answer is reused."""
 _SIZES = ("max_steps", "history_tokens", "max_tokens")
 _ADDED = {
@@ -23,6 +23,7 @@ _ADDED = {
     "min_p": 0.0,
     "outline": False,
     "remaining": False,
+    "shown": False,
 }
 """Fields younger than stored specs, with the value that all of those have."""
 
@@ -46,6 +47,8 @@ class AgentSpec:
     """Scripted answers to failures, and retries of tools; off: the plain error."""
     remaining: bool = False
     """Say behind a write which rows of the last look-up no write has named (`remaining.py`)."""
+    shown: bool = False
+    """Offer ids and mail addresses of a step as a choice of those that were shown (`shown.py`)."""
     memory: bool = False
     """Tell what the same person stated in earlier conversations (`memory.py`)."""
     abstain: bool = True

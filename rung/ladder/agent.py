@@ -112,6 +112,12 @@ AGENT_LADDER: tuple[Rung, ...] = (
         min_before_stop=30,
     ),
     Rung(
+        name="shown",
+        about="ids and mail addresses of a step chosen from those that were shown",
+        propose=_always("agent+shown", "shown", replace(_RECOVERY, shown=True)),
+        min_before_stop=30,
+    ),
+    Rung(
         name="memory",
         about="what the same person stated in earlier conversations, recalled",
         propose=_remembering,

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rung.core.records import Row
 from rung.ladder.result import Answered, Arm
+from rung.ladder.trained import AIDED
 from rung.report import format as fmt
 from rung.report.pairing import (
     Pair,
@@ -29,8 +30,9 @@ from rung.report.pairing import (
 from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
-    "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "memory",
-    "thinking", "examples", "escalation", "outline", "calibrated", "sft", "rft", "dpo", "grpo",
+    "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "shown",
+    "memory", "thinking", "examples", "escalation", "outline", "calibrated", "sft", "rft", "dpo",
+    "grpo",
 )  # fmt: skip
 TRAINED_RUNGS = LLM_RUNGS[-4:]
 FREE_TEXT_SHARE = 0.5
@@ -115,6 +117,7 @@ def _mechanisms(arms: Sequence[Arm]) -> Iterator[Answered]:
         ("form", "cards", "Do tool cards do what JSON Schemas do?", "cards"),
         ("cards", "guards", "Did guards help?", "guards"),
         ("guards", "recovery", "Did scripted recovery help?", "recovery"),
+        ("recovery", "shown", "Did choosing among shown records help?", "choices"),
         ("recovery", "memory", "Did remembering earlier conversations help?", "memory"),
     ):
         for both in _pairs(arms, before, rung):
@@ -163,7 +166,7 @@ def _trained(arms: Sequence[Arm]) -> Iterator[Answered]:
     second method adds to the first."""
     for arm in (arm for rung in TRAINED_RUNGS for arm in _of_rung(arms, rung)):
         if arm.route.endswith("+form"):
-            told = next((one for one in arms if one.route == "agent+left"), None)
+            told = next((one for one in arms if one.route == AIDED), None)
             base = told or _first(arms, "recovery") or _first(arms, "form")
             yield from _against_twin(arm, base, "Did training add to {}?")
             yield from _against_twin(arm, _twin(arm, arms), "Does the form still add to {}?")

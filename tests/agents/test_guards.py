@@ -311,6 +311,18 @@ def bundled(name: str) -> tuple[World, list[Example]]:
     return world, examples
 
 
+def test_what_is_no_mail_address_is_blocked_where_one_is_due() -> None:
+    guard, seen = Guard(TOOLS), Seen("Tell Bo Ray that it is done.", BRIEF, INSTRUCTION)
+    rest = {"subject": "s", "body": "b"}
+    for value in ("Bo Ray", "bo.ray_email_of_the_person"):
+        block = guard.check(Call(tool="mail.send", arguments={"to": value, **rest}), seen)
+        assert block is not None
+        assert block.text.startswith(f"Not done: to '{value}' is no mail address.")
+        assert "people.find" in block.text
+    blank = guard.check(Call(tool="mail.send", arguments={"to": " ", **rest}), seen)
+    assert blank is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", worlds())
 def test_nothing_is_blocked_along_the_oracles_of_bundled_worlds(

@@ -1,0 +1,103 @@
+"""What each mechanism of an agent does: the whole agent, and the same without one of them.
+
+    python bench/agent_switches.py [--task workbench] [--adapter NAME] [--model NAME] [--limit 0]
+                                   [--without SWITCH]… [--split dev|train]
+
+With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
+without a mechanism shows what that mechanism does in service, not what training without it would.
+The raw model on a blank page stands first. Differences are paired, 95 %, clustered by group;
+examples are drawn one of each group in turn. Answers are kept in the store of RUNG_HOME, so the
+same command goes on where it stopped. Nothing here is a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from worlds import print_arm, print_recorded, spread
+
+from rung.agents.spec import AgentSpec
+from rung.engines.adapters import read_adapter
+from rung.engines.catalogue import DEFAULT_MODEL
+from rung.flow.session import Session, open_session, situation
+from rung.ladder.agent import blank_route
+from rung.ladder.measure import to_arm
+from rung.ladder.result import Arm
+from rung.routes.route import Route
+from rung.stats.paired import paired_difference
+from rung.store.artifacts import Artifacts
+from rung.train.trained import agent_of
+
+SWITCHES = ("remaining", "shown", "guards", "recovery")
+
+
+def whole_agent(adapter: str, seed: int = 0) -> AgentSpec:
+    """Return the agent with every mechanism on, told of its tools as its adapter was trained."""
+    if not adapter:
+        return AgentSpec(remaining=True, shown=True, seed=seed)
+    style = read_adapter(adapter, Artifacts()).lineage["style"]
+    spec = agent_of(style, seed)
+    return replace(spec, shown=True, tools="none" if style["prompt"] == "bare" else "cards")
+
+
+def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
+    """Yield the raw model, the whole agent, and the agent without each switch."""
+    small = situation(session, given.model, 0)
+    yield blank_route(small)
+    whole = whole_agent(given.adapter)
+    how = {"rung": "agent", "output": "agent", "adapter": given.adapter}
+    yield small.route(name="whole", agent=whole, **how)
+    for switch in given.without or SWITCHES:
+        if getattr(whole, switch):
+            less = replace(whole, **{switch: False})
+            yield small.route(name=f"without {switch}", agent=less, **how)
+
+
+def print_difference(whole: Arm, less: Arm) -> None:
+    """Print what the mechanism that an arm lacks adds, by score and by strict."""
+    mine = {(row.example, row.sample): row for row in less.rows}
+    pairs = [(mine[row.example, row.sample], row) for row in whole.rows]
+    groups = [row.group for _, row in pairs]
+    parts = []
+    for name in ("score", "strict"):
+        without, with_it = (
+            [float(getattr(r, name)) for r in rows] for rows in zip(*pairs, strict=True)
+        )
+        both = paired_difference(without, with_it, groups)
+        parts.append(f"{name} {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
+    changed = sum(a.strict != b.strict for a, b in pairs)
+    print(f"- {less.route.removeprefix('without ')} adds {', '.join(parts)}; {changed} changed")
+
+
+def main() -> None:
+    """Measure the arms."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", default="workbench")
+    parser.add_argument("--adapter", default="")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--without", action="append", choices=SWITCHES)
+    parser.add_argument("--split", choices=("dev", "train"), default="dev")
+    given = parser.parse_args()
+    with open_session(given.task) as session:
+        examples = spread(session, given.split, given.limit or 10**9)
+        print(f"{given.task}, {given.model}, {given.split}, load {os.getloadavg()[0]:.2f}")
+        print(
+            f"{'arm':<22} {'score':<20} {'strict':<20} {'extra':>5} unasked abstained"
+            "  prompt  output   p50 s  p95 s  n"
+        )
+        arms = []
+        for route in routes(session, given):
+            rows = session.climber.rows(route, examples, given.split, samples=1)
+            arms.append(to_arm(route, rows, given.split, priced_errors=False))
+            print_arm(arms[-1])
+        for less in arms[2:]:
+            print_difference(arms[1], less)
+        print_recorded(session, arms)
+
+
+if __name__ == "__main__":
+    main()
