@@ -52,7 +52,7 @@ class Guard:
         if tool is None or not tool.writes:
             return None
         for name in sorted(self._mail_arguments[call.tool] & call.arguments.keys()):
-            value = str(call.arguments[name])
+            value = str(call.arguments[name] or "")
             listed = not value.strip() or value in self._listed[call.tool]
             if not listed and not EMAIL.search(value):
                 return self._no_address(name, value)

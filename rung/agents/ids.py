@@ -47,13 +47,27 @@ def mail_arguments(parameters: Mapping[str, Any]) -> frozenset[str]:
     """
     found = set()
     for name, schema in parameters.get("properties", {}).items():
-        if not isinstance(schema, Mapping) or schema.get("type") != "string":
+        part = text_part(schema)
+        if part is None:
             continue
         about = str(schema.get("description", "")).strip(" .")
         named = not about and _MAIL_KEY.fullmatch(name) is not None
-        if schema.get("format") == "email" or named or _MAIL_ABOUT.fullmatch(about):
+        if part.get("format") == "email" or named or _MAIL_ABOUT.fullmatch(about):
             found.add(name)
     return frozenset(found)
+
+
+def text_part(schema: Any) -> Mapping[str, Any] | None:
+    """Return the schema of a text, that of one that may also be null included; else None."""
+    if not isinstance(schema, Mapping):
+        return None
+    if schema.get("type") == "string":
+        return schema
+    if set(schema.get("type", ())) == {"string", "null"} and not isinstance(schema["type"], str):
+        return {**schema, "type": "string"}
+    arms = [arm for arm in schema.get("anyOf", ()) if arm != {"type": "null"}]
+    is_text = len(arms) == 1 and isinstance(arms[0], Mapping) and arms[0].get("type") == "string"
+    return arms[0] if is_text else None
 
 
 def records_named(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> frozenset[str]:

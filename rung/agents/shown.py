@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from rung.agents.actions import Actions, actions_among
-from rung.agents.ids import id_arguments, mail_arguments
+from rung.agents.ids import id_arguments, mail_arguments, text_part
 from rung.agents.seen import Seen
 from rung.forms.validity import violations
 from rung.worlds.world import Tool
@@ -47,12 +47,12 @@ def _narrowed(tool: Tool, seen: Seen) -> Tool | None:
     mails = mail_arguments(tool.parameters)
     for name in mails:
         shown = _fitting(seen.mails(), properties[name])
-        if not shown and name not in required:
-            del narrowed[name]
-        elif not shown and tool.writes:
-            return None
-        else:
+        if shown:
             narrowed[name] = _choice(properties[name], shown)
+        elif name not in required:
+            del narrowed[name]
+        elif tool.writes:
+            return None
     for name in id_arguments(tool.parameters) - mails:
         narrowed[name] = _of_id(properties[name], seen.ids_of(name))
     if narrowed == properties:
@@ -65,16 +65,18 @@ def _of_id(schema: Any, shown: Sequence[str] | None) -> Any:
         return schema
     if schema.get("type") == "array" and isinstance(schema.get("items"), Mapping):
         return {**schema, "items": _of_id(schema["items"], shown)}
-    return _choice(schema, _fitting(shown, schema)) if schema.get("type") == "string" else schema
+    return schema if text_part(schema) is None else _choice(schema, _fitting(shown, schema))
 
 
 def _choice(schema: Mapping[str, Any], shown: Sequence[str]) -> Mapping[str, Any]:
-    """Return the schema of a choice; the same schema where there is none, or too many."""
-    listed = "enum" in schema or "const" in schema
+    """Return the schema of a choice, null among it where that is allowed; the same schema where
+    there is none, or too many."""
+    part = text_part(schema)
+    listed = part is None or "enum" in part or "const" in part
     if listed or not 1 <= len(shown) <= MAX_CHOICES:
         return schema
     about = {"description": schema["description"]} if "description" in schema else {}
-    return {"type": "string", "enum": list(shown), **about}
+    return {"enum": [*shown, *(() if part is schema else (None,))], **about}
 
 
 def _fitting(shown: Sequence[str], schema: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,6 @@ def test_an_id_is_one_of_those_that_were_shown() -> None:
     narrowed = offered(ACTIONS, seen(CARDS))
     for name in ("cards.move", "cards.get"):
         assert argument(narrowed, name, "card_id") == {
-            "type": "string",
             "enum": ["card_901", "card_903", "card_917"],
             "description": "id of the card",
         }
@@ -143,8 +142,21 @@ def test_a_list_of_ids_and_a_narrower_schema_are_kept_to() -> None:
     narrowed = argument(offered(actions, seen(CARDS)), "cards.drop", "card_ids")
     assert narrowed == {
         "type": "array",
-        "items": {"type": "string", "enum": ["card_901", "card_903"]},
+        "items": {"enum": ["card_901", "card_903"]},
     }
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "string", "format": "email"}, {"type": "null"}]},
+        {"type": ["string", "null"], "format": "email"},
+    ],
+)
+def test_an_address_that_may_be_null_is_a_choice_with_null(schema: dict[str, Any]) -> None:
+    must = tool("tasks.of", "List.", writes=True, owner=schema)
+    narrowed = offered(actions_of([must], abstain=True), seen(request="Those of a@b.io?"))
+    assert argument(narrowed, "tasks.of", "owner") == {"enum": ["a@b.io", None]}
 
 
 def test_a_blocked_tool_is_not_offered_and_the_endings_always_are() -> None:
