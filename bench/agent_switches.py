@@ -1,11 +1,14 @@
 """What each mechanism of an agent does: the whole agent, and the same without one of them.
 
     python bench/agent_switches.py [--task workbench] [--adapter NAME] [--model NAME] [--limit 0]
-                                   [--without SWITCH]… [--split dev|train]
+                                   [--arm NAME]… [--split dev|train]
+
+Arms: `blank`, the raw model on a blank page; `whole`; and `-remaining`, `-shown`, `-guards`,
+`-recovery`, the whole agent without that.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
-The raw model on a blank page stands first. Differences are paired, 95 %, clustered by group;
+Differences are paired, 95 %, clustered by group;
 examples are drawn one of each group in turn. Answers are kept in the store of RUNG_HOME, so the
 same command goes on where it stopped. Nothing here is a test.
 """
@@ -44,16 +47,16 @@ def whole_agent(adapter: str, seed: int = 0) -> AgentSpec:
 
 
 def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
-    """Yield the raw model, the whole agent, and the agent without each switch."""
+    """Yield the raw model, the whole agent, and the agent without each switch that is on."""
     small = situation(session, given.model, 0)
     yield blank_route(small)
     whole = whole_agent(given.adapter)
-    how = {"rung": "agent", "output": "agent", "adapter": given.adapter}
+    how = {"rung": "sft" if given.adapter else "recovery", "output": "agent"}
+    how |= {"adapter": given.adapter}
     yield small.route(name="whole", agent=whole, **how)
-    for switch in given.without or SWITCHES:
+    for switch in SWITCHES:
         if getattr(whole, switch):
-            less = replace(whole, **{switch: False})
-            yield small.route(name=f"without {switch}", agent=less, **how)
+            yield small.route(name=f"-{switch}", agent=replace(whole, **{switch: False}), **how)
 
 
 def print_difference(whole: Arm, less: Arm) -> None:
@@ -69,7 +72,7 @@ def print_difference(whole: Arm, less: Arm) -> None:
         both = paired_difference(without, with_it, groups)
         parts.append(f"{name} {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
     changed = sum(a.strict != b.strict for a, b in pairs)
-    print(f"- {less.route.removeprefix('without ')} adds {', '.join(parts)}; {changed} changed")
+    print(f"- {less.route.removeprefix('-')} adds {', '.join(parts)}; {changed} changed")
 
 
 def main() -> None:
@@ -79,7 +82,7 @@ def main() -> None:
     parser.add_argument("--adapter", default="")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int, default=0)
-    parser.add_argument("--without", action="append", choices=SWITCHES)
+    parser.add_argument("--arm", action="append")
     parser.add_argument("--split", choices=("dev", "train"), default="dev")
     given = parser.parse_args()
     with open_session(given.task) as session:
@@ -91,11 +94,15 @@ def main() -> None:
         )
         arms = []
         for route in routes(session, given):
+            if given.arm and route.name not in given.arm:
+                continue
             rows = session.climber.rows(route, examples, given.split, samples=1)
             arms.append(to_arm(route, rows, given.split, priced_errors=False))
             print_arm(arms[-1])
-        for less in arms[2:]:
-            print_difference(arms[1], less)
+        whole = next((arm for arm in arms if arm.route == "whole"), None)
+        for less in arms if whole is not None else ():
+            if less.route.startswith("-"):
+                print_difference(whole, less)
         print_recorded(session, arms)
 
 
