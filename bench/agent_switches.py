@@ -3,8 +3,8 @@
     python bench/agent_switches.py [--task workbench] [--adapter NAME] [--model NAME] [--limit 0]
                                    [--arm NAME]… [--split dev|train]
 
-Arms: `blank`, the raw model on a blank page; `whole`; and `-remaining`, `-shown`, `-guards`,
-`-recovery`, the whole agent without that.
+Arms: `blank`, the raw model on a blank page; `whole`; and `no-remaining`, `no-shown`, `no-guards`,
+`no-recovery`, the whole agent without that.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
@@ -56,7 +56,7 @@ def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
     yield small.route(name="whole", agent=whole, **how)
     for switch in SWITCHES:
         if getattr(whole, switch):
-            yield small.route(name=f"-{switch}", agent=replace(whole, **{switch: False}), **how)
+            yield small.route(name=f"no-{switch}", agent=replace(whole, **{switch: False}), **how)
 
 
 def print_difference(whole: Arm, less: Arm) -> None:
@@ -72,7 +72,7 @@ def print_difference(whole: Arm, less: Arm) -> None:
         both = paired_difference(without, with_it, groups)
         parts.append(f"{name} {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
     changed = sum(a.strict != b.strict for a, b in pairs)
-    print(f"- {less.route.removeprefix('-')} adds {', '.join(parts)}; {changed} changed")
+    print(f"- {less.route.removeprefix("no-")} adds {', '.join(parts)}; {changed} changed")
 
 
 def main() -> None:
@@ -101,7 +101,7 @@ def main() -> None:
             print_arm(arms[-1])
         whole = next((arm for arm in arms if arm.route == "whole"), None)
         for less in arms if whole is not None else ():
-            if less.route.startswith("-"):
+            if less.route.startswith("no-"):
                 print_difference(whole, less)
         print_recorded(session, arms)
 
