@@ -72,7 +72,7 @@ def print_difference(whole: Arm, less: Arm) -> None:
         both = paired_difference(without, with_it, groups)
         parts.append(f"{name} {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
     changed = sum(a.strict != b.strict for a, b in pairs)
-    print(f"- {less.route.removeprefix("no-")} adds {', '.join(parts)}; {changed} changed")
+    print(f"- {less.route.removeprefix('no-')} adds {', '.join(parts)}; {changed} changed")
 
 
 def main() -> None:
