@@ -140,14 +140,14 @@ def roll_back(store: Store, task: str, *, reason: str = "") -> Promotion | None:
 
     Raises ConfigError when nothing is in service.
     """
-    now = promoted(store, task)
-    if now is None:
+    standing = _standing(store, task)
+    if not standing:
         raise ConfigError(
             f"no route of task {task!r} is in service", hint=f"rung climb {task} promotes one"
         )
-    store.append_registry(
-        task=task, action=ROLL_BACK, route_hash=now.route.hash, payload={"reason": reason}
-    )
+    now = standing[-1]
+    payload = {"reason": reason, "promotion": now.id}
+    store.append_registry(task=task, action=ROLL_BACK, route_hash=now.route_hash, payload=payload)
     return promoted(store, task)
 
 
@@ -156,16 +156,27 @@ def promoted(store: Store, task: str, *, except_by: str = "") -> Promotion | Non
 
     `except_by` leaves out what one climb promoted: its incumbent when it is started again.
     """
-    stack: list[Promotion] = []
-    for entry in _lines(store, task):
-        if entry.action == PROMOTE and (not except_by or entry.payload["run"] != except_by):
+    for entry in reversed(_standing(store, task)):
+        if not except_by or entry.payload["run"] != except_by:
             route = Route.from_json(entry.payload["route"])
-            stack.append(
-                Promotion(route=route, since=entry.created, receipt=entry.payload["receipt"])
-            )
-        elif entry.action == ROLL_BACK and stack:
+            return Promotion(route=route, since=entry.created, receipt=entry.payload["receipt"])
+    return None
+
+
+def _standing(store: Store, task: str) -> list[RegistryEntry]:
+    """Return the promotions that were not taken back, the one in service last."""
+    stack: list[RegistryEntry] = []
+    for entry in _lines(store, task):
+        if entry.action == PROMOTE:
+            stack.append(entry)
+        elif entry.action == ROLL_BACK and stack and _takes_back(entry, stack[-1]):
             stack.pop()
-    return stack[-1] if stack else None
+    return stack
+
+
+def _takes_back(rollback: RegistryEntry, last: RegistryEntry) -> bool:
+    # two at the same moment mean the same promotion; older lines do not say which they mean
+    return bool(rollback.payload.get("promotion", last.id) == last.id)
 
 
 def measured(store: Store, task: str) -> list[Route]:

@@ -40,6 +40,28 @@ def test_promotions_push_and_rollbacks_pop() -> None:
     store.close()
 
 
+def test_a_rollback_takes_back_the_route_it_names_and_no_other() -> None:
+    store = Store()
+    promote_route(store, "t", A, {}, run="first")
+    promote_route(store, "t", B, {}, run="second")
+    back = roll_back(store, "t")
+    assert back is not None and back.route == A
+    taken = store.registry("t")[-1]
+    store.append_registry(  # of another process, which saw B in service at the same moment
+        task="t", action="rollback", route_hash=taken.route_hash, payload=taken.payload
+    )
+    serving = promoted(store, "t")
+    assert serving is not None and serving.route == A
+    # the climb that promoted B is started again: it has to survive against A, not the raw model
+    before = promoted(store, "t", except_by="second")
+    assert before is not None and before.route == A
+    assert promoted(store, "t", except_by="first") is None
+    # a line that does not say which promotion it means takes back the last
+    store.append_registry(task="t", action="rollback", route_hash=A.hash, payload={"reason": ""})
+    assert promoted(store, "t") is None
+    store.close()
+
+
 def test_routes_are_found_by_name_and_hash() -> None:
     store = Store()
     record_candidates(store, "t", [A, B])
