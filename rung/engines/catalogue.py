@@ -84,7 +84,10 @@ class ModelFile:
     @property
     def installed(self) -> bool:
         """Whether the file is there, sane or not."""
-        return self.path.is_file()
+        try:
+            return self.path.is_file()
+        except OSError:  # in a folder that may not be looked into, or no name for a file
+            return False
 
     @property
     def source(self) -> str:

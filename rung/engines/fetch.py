@@ -61,25 +61,42 @@ def hub_download(
 ) -> None:
     """Download a hub file to `target`, going on where an earlier attempt stopped.
 
-    `limit` bounds the size in bytes (0: unbounded). Raises EngineError.
+    It goes on only where the hub says that the file is still the same (its entity tag, kept beside
+    `target`): two halves of different files have the right size. `limit` bounds the size in bytes
+    (0: unbounded). Raises EngineError.
     """
-    have = target.stat().st_size if target.exists() else 0
+    mark = target.with_name(f"{target.name}.etag")
+    have, etag = _begun(target, mark)
     have = 0 if limit and have >= limit else have
     request = _request(source, hub)
     if have:
         request.add_header("Range", f"bytes={have}-")
+        request.add_header("If-Range", etag)
     with _open(request, timeout_s=_READ_S) as reply:
-        resumed = have > 0 and reply.status == 206
-        start = have if resumed else 0
+        start, now = have if reply.status == 206 else 0, reply.headers.get("ETag") or ""
         coming = reply.headers.get("Content-Length")
-        with target.open("ab" if resumed else "wb") as out:
-            try:
+        try:
+            if start and now != etag:
+                mark.unlink()
+                raise EngineError("the file on the hub was changed meanwhile", retryable=True)
+            mark.write_text("" if now.startswith("W/") else now, "utf-8")
+            with target.open("ab" if start else "wb") as out:
                 done = _copy(reply, out, on_bytes, start=start, limit=limit)
-            except (OSError, HTTPException) as error:
-                raise EngineError(f"the download broke off: {error}", retryable=True) from None
+        except (OSError, HTTPException) as error:
+            raise EngineError(f"the download broke off: {error}", retryable=True) from None
     # a connection that ends early is not an error to http.client when it is read in blocks
     if coming is not None and done - start != int(coming):
         raise EngineError(f"the download broke off after {done} bytes", retryable=True)
+    mark.unlink(missing_ok=True)
+
+
+def _begun(target: Path, mark: Path) -> tuple[int, str]:
+    """Return how many bytes an earlier attempt left, and the tag of the file they are of."""
+    try:
+        etag = mark.read_text("utf-8")
+        return (target.stat().st_size, etag) if etag else (0, "")
+    except (OSError, ValueError):
+        return 0, ""
 
 
 def pip_download(requirement: str, folder: Path, on_bytes: OnBytes) -> Path:

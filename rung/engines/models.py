@@ -10,7 +10,9 @@ Nothing is downloaded unless `pull` is called, and no model is loaded here.
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from rung.core.config import home, offline
@@ -20,6 +22,8 @@ from rung.engines.catalogue import CATALOGUE, Entry, HubSource, ModelFile
 from rung.engines.gguf_header import quant_name, read_header
 from rung.engines.pull import INTERNET, Progress, Transport, bring, locked
 
+PINS = "weights.json"
+"""In the home of a bundle: the SHA-256 of each model's file that it was packed with, by name."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -30,17 +34,23 @@ def models_home() -> Path:
 
 def resolve(model: str) -> ModelFile:
     """Return the file a model name stands for, installed or not. Raises ConfigError."""
+    file = _named(model)
+    pin = _pinned(file.name) if file.sources else ""
+    return replace(file, sha256=pin) if pin else file
+
+
+def _named(model: str) -> ModelFile:
     name = model.removeprefix("llama:")
     if name.startswith("hf:"):
         return _hub_file(name)
     if name.endswith(".gguf"):
-        return _described(ModelFile(name=name, path=Path(name).expanduser().absolute()))
+        return _described(ModelFile(name=name, path=_expanded(name).absolute()))
     for entry in CATALOGUE:
         if entry.name == name:
             return _from_entry(entry)
-    path = models_home() / f"{name}.gguf"
-    if _NAME.fullmatch(name) and path.is_file():
-        return _described(ModelFile(name=name, path=path))
+    own = ModelFile(name=name, path=models_home() / f"{name}.gguf")
+    if _NAME.fullmatch(name) and own.installed:
+        return _described(own)
     known = sorted({file.name for file in installed()} | {entry.name for entry in CATALOGUE})
     raise ConfigError(
         f"no model is called {model!r} ({did_you_mean(name, known)})", hint="rung models"
@@ -105,6 +115,13 @@ def pull(
     return locate(model)
 
 
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"model {name!r}: there is no user of that name") from None
+
+
 def _from_entry(entry: Entry) -> ModelFile:
     return ModelFile(
         name=entry.name,
@@ -136,12 +153,18 @@ def _described(file: ModelFile) -> ModelFile:
         header = read_header(file.path)
     except EngineError:
         return file
-    return ModelFile(
-        name=file.name,
-        path=file.path,
+    return replace(
+        file,
         title=str(header.get("general.name", "")),
         params=str(header.get("general.size_label", "")),
         quant=quant_name(header),
         license=str(header.get("general.license", "")),
-        sources=file.sources,
     )
+
+
+def _pinned(name: str) -> str:
+    """Return the hash that a download of this model must have; empty outside of a bundle."""
+    try:
+        return str(json.loads((home() / PINS).read_text("utf-8")).get(name, ""))
+    except (OSError, ValueError):
+        return ""

@@ -25,6 +25,8 @@ from rung.registry.signing import SIGNATURE_BYTES, check_signature, sign
 
 MAX_FILES = 1000
 MAX_BYTES = 4 << 30
+MAX_MANIFEST_BYTES = 64 << 20
+"""Of what is unpacked before it is known who signed it."""
 _MANIFEST, _SIGNATURE = "manifest.json", "signature"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _DAMAGED = (
@@ -50,8 +52,8 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes], key
     for files that could not be read back.
     """
     told = canonical_json(asdict(manifest)).encode()
-    num_bytes = len(told) + SIGNATURE_BYTES + sum(map(len, files.values()))
-    _check_names(path, [_MANIFEST, _SIGNATURE, *files], num_bytes)
+    own = ((_MANIFEST, len(told)), (_SIGNATURE, SIGNATURE_BYTES))
+    _check_sizes(path, [*own, *((name, len(data)) for name, data in files.items())])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, _MANIFEST, told)
@@ -71,43 +73,55 @@ def read_bundle(path: Path, trusted: str = "") -> Bundle:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            contents = _contents(archive, path)
+            return _read(archive, path, trusted)
     except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
             f"reading bundle {path}: {reason}", hint="rung pack NAME -o FILE.rung writes one"
         ) from None
-    told, signature = contents.pop(_MANIFEST, b""), contents.pop(_SIGNATURE, b"")
+
+
+def _read(archive: zipfile.ZipFile, path: Path, trusted: str) -> Bundle:
+    """Unpack the manifest, and what it lists only once its signature is right."""
+    entries = _entries(archive, path)
+    told, signature = (
+        _unpacked(archive, entry) if (entry := entries.pop(name, None)) else b""
+        for name in (_MANIFEST, _SIGNATURE)
+    )
     if trusted:
         check_signature(path, told, signature, trusted)
     manifest = parse_manifest(told, path)
-    if set(contents) != set(manifest.files):
-        odd = sorted(set(contents) ^ set(manifest.files))[0]
+    if set(entries) != set(manifest.files):
+        odd = sorted(set(entries) ^ set(manifest.files))[0]
         raise ConfigError(f"bundle {path} is damaged: {odd} is missing, or not in its manifest")
-    for name, data in contents.items():
-        if hashlib.sha256(data).hexdigest() != manifest.files[name]:
+    files = {}
+    for name, entry in entries.items():
+        files[name] = _unpacked(archive, entry)
+        if hashlib.sha256(files[name]).hexdigest() != manifest.files[name]:
             raise ConfigError(f"bundle {path} is damaged: {name} was altered")
-    return Bundle(manifest=manifest, files=contents, digest=hashlib.sha256(told).hexdigest())
+    return Bundle(manifest=manifest, files=files, digest=hashlib.sha256(told).hexdigest())
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name, _LONG_AGO), data, zipfile.ZIP_DEFLATED)
 
 
-def _contents(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
-    """Return the files by name; declared sizes are checked before anything is unpacked."""
+def _entries(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries by name; declared sizes are checked before anything is unpacked."""
     entries = archive.infolist()
-    names = [entry.filename for entry in entries]
-    _check_names(path, names, sum(entry.file_size for entry in entries))
+    _check_sizes(path, [(entry.filename, entry.file_size) for entry in entries])
     if any(entry.compress_type != zipfile.ZIP_DEFLATED for entry in entries):
         raise ConfigError(f"bundle {path} is damaged: it is packed in another way than bundles are")
-    return {entry.filename: _unpacked(archive, entry) for entry in entries}
+    return {entry.filename: entry for entry in entries}
 
 
-def _check_names(path: Path, names: Sequence[str], num_bytes: int) -> None:
-    if len(names) > MAX_FILES or num_bytes > MAX_BYTES:
+def _check_sizes(path: Path, sizes: Sequence[tuple[str, int]]) -> None:
+    names = [name for name, _ in sizes]
+    if len(names) > MAX_FILES or sum(num_bytes for _, num_bytes in sizes) > MAX_BYTES:
         raise ConfigError(f"bundle {path} holds more than {MAX_FILES} files or 4 GiB")
-    for name in names:
+    for name, num_bytes in sizes:
+        if name in (_MANIFEST, _SIGNATURE) and num_bytes > MAX_MANIFEST_BYTES:
+            raise ConfigError(f"bundle {path} has a {name} of more than 64 MiB")
         if not (name in (_MANIFEST, _SIGNATURE) or may_hold(name)):
             raise ConfigError(f"bundle {path} holds {name!r}, which no bundle may hold")
     if len({name.lower() for name in names}) != len(names):  # not all disks tell a from A

@@ -14,7 +14,9 @@ from uuid import uuid4
 from rung.core import config
 from rung.core.errors import ConfigError, StoreError
 from rung.core.files import write_atomic
+from rung.core.hashing import canonical_json
 from rung.core.spelling import quote
+from rung.engines.models import PINS
 from rung.registry.bundle import Bundle, read_bundle
 from rung.registry.log import promote_route, record_parity
 from rung.registry.manifest import Manifest, is_code
@@ -89,18 +91,21 @@ def lay_out(bundle: Bundle) -> Path:
 
 def _fill(scratch: Path, bundle: Bundle, route: Route) -> None:
     scratch.mkdir(parents=True)
+    told = bundle.manifest
     for name, data in bundle.files.items():
         kind, _, file = name.partition("/")
-        place = scratch / "tasks" / bundle.manifest.task if kind == "task" else scratch / kind
+        place = scratch / "tasks" / told.task if kind == "task" else scratch / kind
         write_atomic(place / file, data)
+    weights = {model.removeprefix("llama:"): digest for model, digest in told.models.items()}
+    write_atomic(scratch / PINS, canonical_json(weights))
     (config.home() / "models").mkdir(parents=True, exist_ok=True)
     for name in _SHARED:
         (scratch / name).symlink_to(config.home() / name)
     store = Store(f"sqlite:///{scratch / 'store.db'}")
     try:
-        for adapter, report in bundle.manifest.parity.items():
+        for adapter, report in told.parity.items():
             record_parity(store, adapter, report)
-        promote_route(store, bundle.manifest.task, route, dict(bundle.manifest.receipt))
+        promote_route(store, told.task, route, dict(told.receipt))
     finally:
         store.close()
 

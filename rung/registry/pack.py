@@ -105,9 +105,12 @@ def pack(
 
 def weights_here(model: str) -> str:
     """Return what identifies a model's weights; empty where they are not on this machine."""
-    if ":" in model:
+    if model.startswith(("http:", "fake:")):
         return ""
     try:
+        if model.startswith("transformers:"):
+            path = Path(model.removeprefix("transformers:")).expanduser()
+            return base_hash(path) if path.exists() else ""
         return base_hash(locate(model).path)
     except RungError:
         return ""

@@ -31,12 +31,13 @@ def read_key(path: Path | None) -> str:
 def sign(told: bytes, pem: str) -> bytes:
     """Return the signature of a manifest; raises ConfigError for a key that is none."""
     _demand_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError("the key to sign with is no private Ed25519 key", hint=_HOW_TO_SIGN)
@@ -46,13 +47,13 @@ def sign(told: bytes, pem: str) -> bytes:
 def check_signature(path: Path, told: bytes, signature: bytes, pem: str) -> None:
     """Raise ConfigError unless the key has signed the manifest of the bundle `path`."""
     _demand_cryptography()
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(pem.encode())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import re
 import struct
 import subprocess
@@ -277,6 +278,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         start = int(wanted[1]) if wanted else 0
         self.send_response(206 if wanted else 200)
+        if self.server.tag:
+            self.send_header("ETag", self.server.tag)
         self.send_header("Content-Length", str(len(GGUF) - start))
         self.end_headers()
         if self.command == "GET":
@@ -290,7 +293,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def hub():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.ranges = []
+    server.ranges, server.tag = [], '"one"'
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_port}"
@@ -316,6 +319,29 @@ def test_a_hub_download_goes_on_where_it_stopped(hub, tmp_path):
     assert (hub.ranges[-1], target.read_bytes()) == (None, GGUF)
 
 
+def test_two_halves_of_different_files_are_not_joined(hub, tmp_path, monkeypatch):
+    broken = HubSource(repo="org/repo", file="broken.gguf")
+    whole = HubSource(repo="org/repo", file="x.gguf")
+
+    def download(source, target):
+        fetch.hub_download(source, target, lambda done: None, limit=len(GGUF), hub=hub.url)
+
+    for tag in ('"one"', 'W/"one"', ""):
+        target = tmp_path / f"{len(tag)}.part"
+        monkeypatch.setattr(hub, "tag", tag)
+        with pytest.raises(EngineError, match="broke off"):
+            download(broken, target)
+        target.write_bytes(b"?" * 700)  # what the hub had then
+        monkeypatch.setattr(hub, "tag", '"two"')
+        if tag == '"one"':  # this hub sends the rest of another file though it was told the tag
+            with pytest.raises(EngineError, match="was changed meanwhile") as caught:
+                download(whole, target)
+            assert caught.value.retryable
+        download(whole, target)
+        assert (hub.ranges[-1], target.read_bytes()) == (None, GGUF)
+    assert not list(tmp_path.glob("*.etag"))
+
+
 def test_hub_limits_and_refusals(hub, tmp_path):
     source = HubSource(repo="org/repo", file="x.gguf")
     with pytest.raises(EngineError, match="larger than the 100 bytes"):
@@ -333,6 +359,30 @@ def test_a_hub_model_is_pulled_by_its_name(hub, rung_home):
     )
     file = models.pull("hf:org/repo/x.gguf", transport=there)
     assert (file.title, file.path.read_bytes()) == ("Tiny", GGUF)
+
+
+def test_a_model_that_a_bundle_was_packed_with_is_pulled_as_it_was(hub, rung_home):
+    there = Transport(
+        hub_size=lambda source: fetch.hub_size(source, hub=hub.url),
+        hub_download=lambda *args, **limits: fetch.hub_download(*args, **limits, hub=hub.url),
+    )
+    rung_home.mkdir()
+    for digest in ("0" * 64, hashlib.sha256(GGUF).hexdigest()):
+        (rung_home / models.PINS).write_text(json.dumps({"hf:org/repo/x.gguf": digest}), "utf-8")
+        if digest.startswith("000"):
+            with pytest.raises(EngineError, match="brought a file with SHA-256"):
+                models.pull("hf:org/repo/x.gguf", transport=there)
+    assert models.pull("hf:org/repo/x.gguf", transport=there).installed
+
+
+def test_a_path_that_cannot_be_looked_at_is_no_model(rung_home):
+    (rung_home / "models").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="no model is called"):
+        models.resolve("a" * 300)
+    with pytest.raises(EngineError, match="is not here"):
+        models.locate(f"/{'a' * 300}.gguf")
+    with pytest.raises(ConfigError, match="no user of that name"):
+        models.locate("~nobody-of-that-name/x.gguf")
 
 
 def test_a_redirect_may_not_leave_https():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import struct
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +17,12 @@ from hypothesis import strategies as st
 
 from rung.core import config
 from rung.core.errors import ConfigError, StoreError, TaskError
+from rung.core.hashing import file_sha256
+from rung.engines import models
 from rung.registry.bundle import read_bundle, write_bundle
 from rung.registry.bundle_home import move_in
 from rung.registry.manifest import Manifest, is_code, may_hold, parse_manifest
+from rung.registry.pack import weights_here
 from rung.routes.route import Route
 
 pytest.importorskip("cryptography", reason="pip install 'rung[sign]'")
@@ -100,6 +106,9 @@ def test_only_the_trusted_key_opens_a_signed_bundle(tmp_path: Path) -> None:
         read_bundle(path, public)
     with pytest.raises(ConfigError, match="no public Ed25519 key"):
         read_bundle(path, "nonsense")
+    unknown = base64.b64encode(bytes.fromhex("302a300506032b657e032100") + bytes(32)).decode()
+    with pytest.raises(ConfigError, match="no public Ed25519 key"):  # of an algorithm to come
+        read_bundle(path, f"-----BEGIN PUBLIC KEY-----\n{unknown}\n-----END PUBLIC KEY-----\n")
     with pytest.raises(ConfigError, match="no private Ed25519 key"):
         write_bundle(path, manifest_of(FILES), FILES, public)
     (tmp_path / "empty.pem").write_text("\n")
@@ -142,6 +151,29 @@ def test_sizes_are_checked_before_anything_is_unpacked(
     write_bundle(path, manifest_of(FILES), FILES)
     monkeypatch.setattr("rung.registry.bundle.MAX_BYTES", 100)
     with pytest.raises(ConfigError, match="holds more than"):
+        read_bundle(path)
+
+
+def test_nothing_of_a_bundle_is_unpacked_before_its_signature_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secret, _), (_, other), path = keys(), keys(), tmp_path / "b.rung"
+    unpacked: list[str] = []
+    opened = zipfile.ZipFile.open
+
+    def watched(self: zipfile.ZipFile, name: Any, *rest: Any, **more: Any) -> Any:
+        if self.mode == "r":
+            unpacked.append(name.filename)
+        return opened(self, name, *rest, **more)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", watched)
+    for key, reason in ((secret, "not signed by the trusted key"), ("", "is not signed")):
+        write_bundle(path, manifest_of(FILES), FILES, key)
+        with pytest.raises(ConfigError, match=reason):
+            read_bundle(path, other)
+    assert set(unpacked) == {"manifest.json", "signature"}
+    monkeypatch.setattr("rung.registry.bundle.MAX_MANIFEST_BYTES", 100)
+    with pytest.raises(ConfigError, match=r"manifest\.json of more than"):
         read_bundle(path)
 
 
@@ -245,6 +277,25 @@ def test_any_value_of_a_field_is_read_or_refused(name: str, value: object) -> No
         assert "b.rung" in str(error)
     else:
         assert asdict(found) == told
+
+
+def test_a_model_of_the_hub_is_held_to_the_weights_it_was_packed_with(tmp_path: Path) -> None:
+    path, route = tmp_path / "b.rung", Route(name="r", rung="r", output="constant")
+    told = replace(manifest_of({}), route=route.to_json(), route_hash=route.hash)
+    name, around = "hf:org/repo/x.gguf", config.home()
+    write_bundle(path, replace(told, models={f"llama:{name}": "0" * 64}), {})
+    move_in(path)
+    assert models.resolve(name).sha256 == "0" * 64  # a first pull brings these or nothing
+    config.move_home(around)
+    assert models.resolve(name).sha256 == ""
+    models.resolve(name).path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 1))
+    for model in (name, f"llama:{name}", f"transformers:{models.resolve(name).path}"):
+        assert weights_here(model) == file_sha256(models.resolve(name).path)
+        write_bundle(path, replace(told, models={model: "0" * 64}), {})
+        with pytest.raises(ConfigError, match="not the one the bundle was packed with"):
+            move_in(path)
+    for model in ("hf:org/repo/y.gguf", "transformers:/nowhere", "http:x@http://h/v1", "fake:a"):
+        assert weights_here(model) == ""
 
 
 def test_a_bundle_of_the_first_version_is_read(tmp_path: Path) -> None:
