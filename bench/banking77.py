@@ -103,7 +103,7 @@ def score(folder: Path, name: str, model: str, arms: Iterable[str], limit: int) 
     print(f"{'arm':10} {'right':>20} {'n':>5} {'p50 ms':>7} {'p95 ms':>7} {'tokens':>7}")
     with Runtime(task, open_engine=open_engine, store=store) as runtime:
         for arm in arms:
-            rows = evaluate(able[arm], runtime, examples, price=price)
+            rows = list(evaluate(able[arm], runtime, examples, price=price))
             right = sum(row.strict for row in rows)
             low, high = wilson(int(right), len(rows))
             times = np.percentile([row.latency_ms for row in rows], [50, 95])

@@ -52,7 +52,9 @@ class EngineError(RungError):
     set-up mistakes (wrong key, unknown model, corrupt file). `of_input` is true when this one
     input is at fault (it does not fit the context): other inputs may still be answered.
     `refused` names the capability that this model will not honour in this request (a field of
-    `Capabilities`): the same request without it may be answered.
+    `Capabilities`): the same request without it may be answered. `rejected` is true when a server
+    refuses a request as it stands (400): what this input says, or what all requests share, is at
+    fault, and only other inputs tell which.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class EngineError(RungError):
         retryable: bool = False,
         of_input: bool = False,
         refused: str = "",
+        rejected: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
         self.of_input = of_input
         self.refused = refused
+        self.rejected = rejected
 
 
 class FormError(RungError):

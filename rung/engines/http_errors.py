@@ -22,6 +22,8 @@ from rung.engines.retry import is_transient
 from rung.engines.support import ABILITIES
 
 _QUOTED_CHARS = 300
+_OF_THE_REQUEST = (400, 422)
+"""Statuses of a server that reads a request and will not have what it says."""
 _TOO_LONG = re.compile("context length|prompt is too long", re.IGNORECASE)
 
 
@@ -47,6 +49,7 @@ def status_error(
     return EngineError(
         f"{asked}: it refused the request ({status}): {words}",
         hint=f"if it names a field it does not take, list that under omit in {endpoints_path()}",
+        rejected=status in _OF_THE_REQUEST,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,11 +89,14 @@ class Climber:
         split: str,
         *,
         samples: int = 1,
-        done: int = 0,
-        total: int = 0,
     ) -> list[Row]:
-        """Answer and score examples with one route; `done` of `total` were answered before."""
-        total = total or len(examples) * samples
+        """Answer and score examples with one route."""
+        return list(self._each_row(route, examples, split, samples=samples))
+
+    def _each_row(
+        self, route: Route, examples: Sequence[Example], split: str, *, samples: int = 1
+    ) -> Iterator[Row]:
+        done, total = 0, len(examples) * samples
 
         def tell(row: Row, cached: bool) -> None:
             nonlocal done
@@ -164,8 +167,8 @@ class Climber:
         margin = self.runtime.task.gate.margin
         best = {row.example: row.score for row in leader.rows}
         rows: list[Row] = []
-        for i, example in enumerate(examples):
-            rows += self.rows(item.route, [example], "dev", done=i, total=len(examples))
+        for row in self._each_row(item.route, examples, "dev"):
+            rows.append(row)
             if len(rows) < item.min_before_stop or len(rows) == len(examples):
                 continue
             _, high = bounded_mean_sequence(

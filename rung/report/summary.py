@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from textwrap import shorten
 
 from rung.ladder.result import Arm, Climb, Saving
 from rung.report import format as fmt
+
+_MAX_REASON_CHARS = 300
 
 
 def headline(climb: Climb) -> str:
@@ -49,8 +52,18 @@ def notes(arms: Sequence[Arm]) -> tuple[str, ...]:
         if arm.stopped:
             lines.append(f"{name} stopped early: {fmt.plain(arm.stopped)}")
         if arm.num_failed:
-            lines.append(f"{name}: {arm.num_failed} of {arm.num_examples} answers failed")
+            lines.append(
+                f"{name}: {arm.num_failed} of {arm.num_examples} answers failed{_cause(arm)}"
+            )
     return tuple(lines)
+
+
+def _cause(arm: Arm) -> str:
+    """Return why the first answer failed; of the holdout nothing is told."""
+    reasons = [row.error for row in arm.rows if row.status == "failed" and row.error]
+    if not reasons or arm.split == "holdout":
+        return ""
+    return f"; the first: {shorten(fmt.plain(reasons[0]), _MAX_REASON_CHARS)}"
 
 
 def caution(climb: Climb) -> str:

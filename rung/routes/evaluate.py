@@ -7,7 +7,7 @@ stored answers, so changing a scorer costs no model call. A failed example is a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.core.errors import EngineError, TaskError
@@ -23,6 +23,8 @@ from rung.tasks.task import Example
 
 MAX_OUTAGES = 3
 """Outages in a row after which the engine is taken to be gone."""
+MAX_REJECTED = 5
+"""Examples in a row whose requests are refused, after which it is not the examples."""
 
 OnRow = Callable[[Row, bool], None]
 """Called after each example with its row and whether it came from the cache."""
@@ -47,15 +49,16 @@ def evaluate(
     price: Price,
     samples: int = 1,
     on_row: OnRow | None = None,
-) -> list[Row]:
-    """Return one row per example and sample, in order; see `answer_all` for outages."""
-    rows = []
+) -> Iterator[Row]:
+    """Yield one row per example and sample, in order; see `answer_all` for outages.
+
+    Who has seen enough rows takes no more, in the same pass: errors in a row are counted in one.
+    """
     for found in answer_all(route, runtime, examples, samples):
         row = to_row(runtime, found.example, found.answer, price, found.sample)
-        rows.append(row)
         if on_row:
             on_row(row, found.cached)
-    return rows
+        yield row
 
 
 def answer_all(
@@ -63,20 +66,41 @@ def answer_all(
 ) -> Iterator[Answered]:
     """Yield one answer per example and sample, in order.
 
-    A passing outage makes a failed answer that is not stored; three in a row raise EngineError.
+    A passing outage or a refused request makes a failed answer that is not stored; three outages,
+    or five refused examples, in a row raise EngineError, as every other error of the engine does.
     """
-    outages = 0
+    failures = _Failures()
     for example in examples:
         for sample in range(samples):
             try:
                 found, cached = answered(route, runtime, example, sample)
-                outages = 0
+                failures = _Failures()
             except EngineError as error:
-                outages += 1
-                if not error.retryable or outages >= MAX_OUTAGES:
-                    raise
+                failures.bear(error, example)
                 found, cached = Answer(output=None, status="failed", reason=str(error)), False
             yield Answered(example=example, sample=sample, answer=found, cached=cached)
+
+
+@dataclass(slots=True)
+class _Failures:
+    """What went wrong since the last answer."""
+
+    num_outages: int = 0
+    rejected: set[str] = field(default_factory=set)
+    """Ids of examples."""
+
+    def bear(self, error: EngineError, example: Example) -> None:
+        """Count an error, or raise it where nothing speaks for the next example."""
+        if error.rejected:
+            self.rejected.add(example.id)
+            if len(self.rejected) >= MAX_REJECTED:
+                raise EngineError(
+                    f"{error.message} ({MAX_REJECTED} examples in a row)", hint=error.hint
+                )
+            return
+        self.num_outages += 1
+        if not error.retryable or self.num_outages >= MAX_OUTAGES:
+            raise error
 
 
 def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, sample: int) -> Row:

@@ -145,6 +145,7 @@ def test_a_refusal_is_never_asked_again(server, engine_at, reply, words):
     with pytest.raises(EngineError, match=words) as caught:
         engine.complete(ASK)
     assert not caught.value.retryable
+    assert caught.value.rejected == (reply.status == 400)
     assert (len(server.posts), engine.slept) == (1, [])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,19 +13,41 @@ import rung
 import tickets
 from openai_server import OpenAIServer, Reply, chat
 from rung.core.config import home
+from rung.core.errors import EngineError
+from rung.ladder.climb import draw
+from rung.ladder.result import Climb
+from rung.report.summary import notes
+from rung.routes.evaluate import MAX_REJECTED
+from rung.tasks.task import Task
+
+REFUSED = Reply(status=400, data={"error": {"message": "against our policy"}})
+
+
+class Choosy(OpenAIServer):
+    """Refuses requests that hold a word, and every one after the first `patience`."""
+
+    word = ""
+    patience = 10**9
+
+    def reply_to(self, asked: dict[str, Any]) -> Reply:
+        said = json.dumps(asked["json"] or {})
+        if asked["method"] == "POST" and (
+            len(self.posts) > self.patience or (self.word and self.word in said)
+        ):
+            return REFUSED
+        return super().reply_to(asked)
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    running = OpenAIServer()
+def server() -> Iterator[Choosy]:
+    running = Choosy()
     yield running
     running.stop()
 
 
-def test_a_climb_and_a_reference_over_http(
-    server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rung.init("mail", tickets.write_csv(tmp_path / "mail.csv"), input="text", target="label")
+@pytest.fixture
+def mail(server: Choosy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
+    made = rung.init("mail", tickets.write_csv(tmp_path / "mail.csv"), input="text", target="label")
     home().mkdir(parents=True, exist_ok=True)
     (home() / "engines.toml").write_text(
         "[engines.strong]\n"
@@ -33,7 +57,11 @@ def test_a_climb_and_a_reference_over_http(
     )
     monkeypatch.setenv("STRONG_KEY", "sk-secret")
     server.script = [Reply(data=chat('{"label": "billing"}'))] * 400
+    return made.task
 
+
+@pytest.mark.usefixtures("mail")
+def test_a_climb_and_a_reference_over_http(server: Choosy) -> None:
     found = rung.climb(
         "mail",
         rung.Options(
@@ -52,3 +80,32 @@ def test_a_climb_and_a_reference_over_http(
     assert all(body["response_format"]["type"] == "json_schema" for body in asked)
     stored = b"".join(p.read_bytes() for p in home().rglob("*") if p.is_file())
     assert b"sk-secret" not in stored
+
+
+def climb_over_http() -> Climb:
+    options = rung.Options(models=("http:strong",), limit=12, rungs=("blank", "json"))
+    return rung.climb("mail", options)
+
+
+def test_one_refused_request_is_a_failed_example_and_the_climb_goes_on(
+    server: Choosy, mail: Task
+) -> None:
+    refused = draw(mail.dev, 12, seed=0, name="dev")[4]
+    server.word = refused.input.split()[-1]
+    found = climb_over_http()
+    asked = [arm for arm in found.arms if arm.split == "dev" and arm.model]
+    assert {arm.route for arm in asked} >= {"blank", "json"}
+    for arm in asked:
+        failed = [row for row in arm.rows if row.status == "failed"]
+        assert [row.example for row in failed] == [refused.id]
+        assert "refused the request (400): against our policy" in str(failed[0].error)
+        assert not failed[0].strict
+        assert any("against our policy" in line for line in notes([arm]))
+
+
+@pytest.mark.usefixtures("mail")
+@pytest.mark.parametrize("num_answered", [0, 16])
+def test_a_server_that_refuses_everything_ends_the_climb(server: Choosy, num_answered: int) -> None:
+    server.patience = num_answered
+    with pytest.raises(EngineError, match=rf"against our policy \({MAX_REJECTED} examples in a"):
+        climb_over_http()

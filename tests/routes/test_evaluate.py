@@ -19,7 +19,7 @@ from rung.engines.prices import price_of
 from rung.flow.session import Session, open_session
 from rung.routes.answer import answer, answer_key, answered
 from rung.routes.escalation.policy import Policy
-from rung.routes.evaluate import MAX_OUTAGES, evaluate
+from rung.routes.evaluate import MAX_OUTAGES, MAX_REJECTED, evaluate
 from rung.routes.route import Route
 from rung.tasks.importer import init_task
 
@@ -51,7 +51,7 @@ def run(session: Session, script: Flaky, count: int, route: Route = BLANK):  # t
     engine = FakeEngine("fake:x", script=script, capabilities=tickets.ABILITIES)
     session.runtime._engines["fake:x"] = engine
     price = price_of("local-2core")
-    return evaluate(route, session.runtime, session.task.dev[:count], price=price)
+    return list(evaluate(route, session.runtime, session.task.dev[:count], price=price))
 
 
 def outage() -> EngineError:
@@ -77,6 +77,35 @@ def test_an_engine_that_is_gone_ends_the_run(session: Session) -> None:
 def test_a_wrong_key_ends_the_run_at_once(session: Session) -> None:
     with pytest.raises(EngineError, match="401"):
         run(session, Flaky(EngineError("asking x: 401")), 3)
+
+
+def rejected() -> EngineError:
+    return EngineError("asking x: it refused the request (400): policy", rejected=True)
+
+
+def test_a_refused_request_is_a_failed_row_that_the_next_run_asks_again(session: Session) -> None:
+    good = '{"label": "billing"}'
+    refused = [rejected()] * (MAX_REJECTED - 1)
+    rows = run(session, Flaky(*refused, good, *refused, good), 2 * MAX_REJECTED)
+    failed = [row for row in rows if row.status == "failed"]
+    assert len(failed) == 2 * (MAX_REJECTED - 1)
+    assert {(row.error, row.score, row.strict) for row in failed} == {(str(rejected()), 0.0, False)}
+    again = run(session, Flaky(*[good] * len(failed)), 2 * MAX_REJECTED)
+    assert all(row.status == "ok" for row in again)
+
+
+def test_a_server_that_refuses_one_example_after_the_other_ends_the_run(session: Session) -> None:
+    with pytest.raises(EngineError, match=rf"policy \({MAX_REJECTED} examples in a row\)"):
+        run(session, Flaky(*[rejected()] * MAX_REJECTED), 12)
+
+
+def test_an_example_that_is_refused_counts_once_however_often_it_is_drawn(session: Session) -> None:
+    script = Flaky(*[rejected()] * (MAX_REJECTED + 1))
+    engine = FakeEngine("fake:x", script=script, capabilities=tickets.ABILITIES)
+    session.runtime._engines["fake:x"] = engine
+    one, price = session.task.dev[:1], price_of("local-2core")
+    rows = evaluate(BLANK, session.runtime, one, price=price, samples=MAX_REJECTED + 1)
+    assert [row.status for row in rows] == ["failed"] * (MAX_REJECTED + 1)
 
 
 def test_an_input_that_does_not_fit_is_a_row(session: Session) -> None:
