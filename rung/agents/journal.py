@@ -85,7 +85,7 @@ class FileJournal:
     def alone(self) -> Iterator[None]:
         """Let no other process work on this conversation meanwhile; a kill lets go.
 
-        Raises StoreError at once where another one does.
+        Raises StoreError at once where another one does, or where no file can be locked.
         """
         path = self._path.with_suffix(".lock")
         try:

@@ -12,8 +12,12 @@ from rung.core.errors import StoreError
 
 if sys.platform == "win32":
     import msvcrt
+
+    _Held = PermissionError
 else:
     import fcntl
+
+    _Held = BlockingIOError
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -39,9 +43,18 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 def hold_alone(handle: IO[bytes]) -> None:
     """Lock an open file until it is closed or the process ends, however it ends.
 
-    Raises OSError at once when another process holds it.
+    Raises OSError at once when another process holds it, StoreError when it cannot be locked: some
+    network and shared folders know no locks.
     """
-    if sys.platform == "win32":
-        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except _Held:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"locking {handle.name} failed: {error.strerror or error}",
+            hint="set RUNG_HOME to a folder on a local disk: its file system must know locks",
+        ) from None

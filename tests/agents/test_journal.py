@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -192,6 +195,21 @@ def test_a_journal_that_cannot_be_written_says_where(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(StoreError, match="folder"):
         FileJournal(tmp_path / "folder").append({"kind": "call"})
+
+
+@pytest.mark.parametrize("reason", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_folder_without_locks_is_not_taken_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    journal = FileJournal(tmp_path / "j.jsonl")
+    said = f"j.lock failed: {os.strerror(reason)}"
+    with pytest.raises(StoreError, match=said) as caught, journal.alone():
+        raise AssertionError("not reached")
+    assert "RUNG_HOME" in caught.value.hint
 
 
 def test_the_worlds_first_state_is_never_touched() -> None:
