@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from heapq import nsmallest
+from itertools import zip_longest
 from typing import Literal, get_args
 
 from rung.core.errors import TrainError
@@ -31,6 +32,8 @@ MAX_MISS_ROWS = 1000
 REPLAY_SHARE = 0.35
 NEGATIVE_SHARE, STOP_SHARE = 0.4, 0.2
 """Largest shares of replay."""
+WORKS = 0.5
+"""How often a requirement has to be met, above this, for its examples to be what works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,22 +110,32 @@ class _Choice:
         self._reader, self._pool, self._is_strict = reader, pool, is_strict
         self._index = TextIndex([example.input for example in pool]) if pool else None
         self._scopes = [set(reader.requirements(example).values()) for example in pool]
+        self._having: dict[str, list[int]] = defaultdict(list)
+        for at, scopes in enumerate(self._scopes):
+            for scope in scopes:
+                self._having[scope].append(at)
         self._taken: set[int] = set()
         self.num_unverified = 0
 
     def like_misses(self, clusters: Sequence[Cluster]) -> Iterator[tuple[Cluster, Example]]:
         """Yield examples with the requirement that was missed, those nearest to the miss first.
 
-        Misses take turns, so that a batch that is cut short still repairs every cluster.
+        Clusters take turns, and the misses of each, so that a batch that is cut short still repairs
+        every cluster.
         """
-        misses = [(cluster, miss) for cluster in clusters for miss in cluster.misses]
-        queues = {miss.key: iter(self._near(miss)) for _, miss in misses}
+        turns = zip_longest(*([(one, miss) for miss in one.misses] for one in clusters))
+        misses = [pair for turn in turns for pair in turn if pair is not None]
+        queues: dict[tuple[str, str], Iterator[int]] = {}
         num = 0
-        for _ in range(NUM_PER_MISS):
-            for cluster, miss in misses:
-                if num < MAX_MISS_ROWS and (at := self._take(queues[miss.key])) is not None:
-                    num += 1
-                    yield cluster, self._pool[at]
+        for cluster, miss in misses * NUM_PER_MISS:
+            if miss.key not in queues:
+                queues[miss.key] = iter(self._near(miss))
+            at = self._take(queues[miss.key])
+            if at is not None:
+                num += 1
+                yield cluster, self._pool[at]
+            if num == MAX_MISS_ROWS:
+                return
 
     def replay(
         self, clusters: Sequence[Cluster], wanted: int, met: Mapping[str, float]
@@ -155,16 +168,15 @@ class _Choice:
         return None
 
     def _near(self, miss: Miss) -> list[int]:
-        """Return the positions of examples with the miss's requirement, the nearest text first."""
-        if self._index is None:
+        """Return the positions of examples with the miss's requirement, the nearest text first.
+
+        No more than may be wanted: the other misses take few of them before.
+        """
+        found = [at for at in self._having[miss.scope] if self._pool[at].id != miss.example]
+        if self._index is None or not found:
             return []
         near = self._index.similarities(miss.text)
-        found = [
-            at
-            for at, scopes in enumerate(self._scopes)
-            if miss.scope in scopes and self._pool[at].id != miss.example
-        ]
-        return sorted(found, key=lambda at: (-near[at], at))
+        return nsmallest(2 * MAX_MISS_ROWS, found, key=lambda at: (-near[at], at))
 
     def _negatives(self, clusters: Sequence[Cluster]) -> Iterator[int]:
         """Yield examples where what the route did wrongly is right, and those that forbid."""
@@ -174,26 +186,28 @@ class _Choice:
             for miss in cluster.misses
         }
         for at, example in enumerate(self._pool):
-            scopes = self._reader.requirements(example)
-            if example.setup.get("never") or any(
-                scopes.get(name) == scope for name, scope in wrongly
-            ):
+            asked = self._reader.requirements(example)
+            if example.setup.get("never") or not wrongly.isdisjoint(asked.items()):
                 yield at
 
     def _stops(self) -> Iterator[int]:
         return (at for at, one in enumerate(self._pool) if one.target.get("calls") == [])
 
     def _best_first(self, met: Mapping[str, float]) -> list[int]:
-        """Return positions by how well the route meets the example's weakest requirement.
+        """Return positions, those first whose weakest requirement is met more often than not.
 
-        Places take turns, so that one easy class does not fill the replay.
+        Among them places take turns, so that one easy class does not fill the replay; of a place
+        what is met best comes first.
         """
         weakest = [
             min((met[scope] for scope in scopes if scope in met), default=0.0)
             for scopes in self._scopes
         ]
-        places: dict[str, list[int]] = defaultdict(list)
-        for at in sorted(range(len(self._pool)), key=lambda at: (-weakest[at], at)):
-            places[self._pool[at].group].append(at)
-        turns = zip_longest(*places.values())
-        return [at for at in chain.from_iterable(turns) if at is not None]
+        order = sorted(range(len(self._pool)), key=lambda at: -weakest[at])
+        before: Counter[frozenset[str]] = Counter()
+        turns = {}
+        for at in order:
+            place = frozenset(self._scopes[at])
+            turns[at] = before[place]
+            before[place] += 1
+        return sorted(order, key=lambda at: (weakest[at] <= WORKS, turns[at]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
@@ -48,10 +49,10 @@ def split_by_meaning(texts: Sequence[str]) -> list[Part]:
         min_df=2,
     )
     try:
-        matrix = vectorizer.fit_transform(texts).toarray()
+        matrix = vectorizer.fit_transform(texts)
     except ValueError:  # no word is in two texts and not in most
         return whole
-    told = np.flatnonzero(matrix.any(axis=1))
+    told = np.flatnonzero(matrix.getnnz(axis=1))
     if len(told) < 2 * MIN_PART:
         return whole
     labels = _labels(matrix[told])
@@ -69,21 +70,27 @@ def split_by_meaning(texts: Sequence[str]) -> list[Part]:
     return sorted(parts, key=lambda part: (-len(part.members), part.members))
 
 
-def _labels(matrix: np.ndarray) -> np.ndarray | None:
-    """Return each text's part by the clearest split; None where none is clear."""
+def _labels(matrix: Any) -> np.ndarray | None:
+    """Return each text's part by the clearest split; None where none is clear.
+
+    `matrix` is sparse, its rows have length 1. Words are many and each text has few: the distances
+    are taken once and never from rows that are filled up with zeros.
+    """
+    distances = np.clip(1.0 - (matrix @ matrix.T).toarray(), 0.0, 1.0)
+    np.fill_diagonal(distances, 0.0)
     best, chosen = MIN_SILHOUETTE, None
-    for count in range(2, min(MAX_PARTS, len(matrix) // MIN_PART) + 1):
-        model = AgglomerativeClustering(n_clusters=count, metric="cosine", linkage="average")
-        labels = model.fit_predict(matrix)
+    for count in range(2, min(MAX_PARTS, len(distances) // MIN_PART) + 1):
+        model = AgglomerativeClustering(n_clusters=count, metric="precomputed", linkage="average")
+        labels = model.fit_predict(distances)
         if np.bincount(labels).min() < MIN_PART:
             continue
-        clear = float(silhouette_score(matrix, labels, metric="cosine"))
+        clear = float(silhouette_score(distances, labels, metric="precomputed"))
         if clear > best:
             best, chosen = clear, labels
     return chosen
 
 
-def _terms(matrix: np.ndarray, inside: np.ndarray, words: np.ndarray) -> tuple[str, ...]:
-    lead = matrix[inside].mean(axis=0) - matrix[~inside].mean(axis=0)
+def _terms(matrix: Any, inside: np.ndarray, words: np.ndarray) -> tuple[str, ...]:
+    lead = np.asarray(matrix[inside].mean(axis=0) - matrix[~inside].mean(axis=0)).ravel()
     order = np.argsort(-lead, kind="stable")[:NUM_TERMS]
     return tuple(str(words[at]) for at in order if lead[at] > 0)

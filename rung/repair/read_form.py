@@ -105,7 +105,8 @@ class FormReader:
 
     def _scope(self, example: Example, name: str) -> str:
         if name != ANSWER and self._kinds.get(name) in _FEW:
-            return f"{name} = {as_text(example.target.get(name))}"
+            value = example.target.get(name)
+            return f"{name} = {shown(value) if value is None else as_text(value)}"
         return name
 
     def _category_of(self, example: Example) -> str:

@@ -68,8 +68,8 @@ class Evidence:
 
     @property
     def lacks_shots(self) -> bool:
-        """Whether a model answered without being shown solved examples."""
-        if self.route is None or not self.route.model or self.route.head:
+        """Whether a model answered without being shown solved examples, or trained on them."""
+        if self.route is None or not self.route.model or self.route.head or self.is_trained:
             return False
         agent = self.route.agent
         return (agent.num_shots if agent else self.route.num_shots) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,17 @@ def test_planted_topics_are_recovered_with_their_words() -> None:
 def test_few_or_equal_texts_stay_one_part(texts: list[str]) -> None:
     (part,) = split_by_meaning(texts)
     assert (part.members, part.terms) == (tuple(range(len(texts))), ())
+
+
+def test_many_long_texts_are_compared_by_the_words_that_they_have() -> None:
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefgh", k=8)) for _ in range(20_000)]
+    texts = [" ".join(draw.choices(words, k=150)) for _ in range(300)]
+    tracemalloc.start()
+    assert len(split_by_meaning(texts)) == 1
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 25e6, "300 rows of some 13,000 numbers each would be 31 MB, and slow"
 
 
 def desk(path: Path, num: int = 12) -> Task:

@@ -14,7 +14,7 @@ from rung.routes.route import Route
 BLANK = Route(name="blank", rung="blank", output="blank", model="m")
 FORM = Route(name="form", rung="form", output="form", model="m")
 SHOTS = replace(FORM, name="form+shots", num_shots=4)
-TRAINED = replace(SHOTS, name="sft", rung="sft", adapter="a")
+TRAINED = replace(FORM, name="sft", rung="sft", adapter="a")
 BARE = Route(
     name="form", rung="agent", output="agent", model="m", agent=AgentSpec(guards=False, num_shots=2)
 )
