@@ -77,6 +77,8 @@ class Heat:
     split: str
     routes: tuple[str, ...]
     lines: tuple[CategoryLine, ...]
+    left_out: str
+    """What the table does not show, in words; empty where it shows all."""
 
 
 def write_html(
@@ -221,7 +223,19 @@ def _heat(arms: Sequence[Arm], categories: Mapping[str, str]) -> Heat | None:
         )
         for name in names[:MAX_CATEGORIES]
     ]
-    return Heat(split=split, routes=tuple(arm.route for arm in members), lines=tuple(lines))
+    return Heat(
+        split=split,
+        routes=tuple(arm.route for arm in members),
+        lines=tuple(lines),
+        left_out=_left_out([sizes[name] for name in names[MAX_CATEGORIES:]]),
+    )
+
+
+def _left_out(sizes: Sequence[int]) -> str:
+    if not sizes:
+        return ""
+    many = f"{len(sizes)} smaller categories are" if len(sizes) > 1 else "1 smaller category is"
+    return f"{many} left out, with {sum(sizes)} examples."
 
 
 def _cell(scores: Mapping[str, Sequence[float]]) -> Cell:

@@ -38,7 +38,12 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def check_place(path: Path) -> None:
-    """Raise StoreError when a page cannot be written since its folder is missing."""
+    """Raise StoreError when a page cannot be written, its folder missing or its place a folder."""
+    if path.is_dir():
+        raise StoreError(
+            f"writing the report {str(path)!r}: it is a folder",
+            hint=f"--html {path / 'report.html'}",
+        )
     if not path.parent.is_dir():
         raise StoreError(
             f"writing the report {str(path)!r}: there is no folder {str(path.parent)!r}",

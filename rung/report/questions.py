@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rung.core.records import Row
 from rung.ladder.result import Answered, Arm
@@ -47,7 +48,7 @@ def answer_questions(arms: Sequence[Arm]) -> tuple[Answered, ...]:
     models = list(dict.fromkeys(arm.model for arm in dev if arm.rung in LLM_RUNGS))
     lines = []
     for model in models or [""]:
-        own = [arm for arm in dev if arm.model == model or arm.model not in models]
+        own = [_plainly(arm) for arm in dev if arm.model == model or arm.model not in models]
         found = [line for question in QUESTIONS for line in question(own)]
         lines += [_of_model(line, model) for line in found] if len(models) > 1 else found
     return (*lines, *_holdout(arms))
@@ -265,6 +266,11 @@ def _against_twin(arm: Arm, twin: Arm | None, question: str) -> Iterator[Answere
     if both is not None:
         name = fmt.plain(both.reference.route)
         yield _effect(question.format(name), both, up="helped", down="hurt")
+
+
+def _plainly(arm: Arm) -> Arm:
+    """Return an arm under the name that it has where no other model is measured."""
+    return replace(arm, route=arm.route.removesuffix(f"@{arm.model}"))
 
 
 def _of_model(line: Answered, model: str) -> Answered:

@@ -7,11 +7,15 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import jobs
 from rung.core.errors import StoreError
+from rung.flow.report import _categories
 from rung.report.html import html, write_html
+from rung.tasks.task import Example
 
 VOID = {"meta", "wbr", "link", "br", "img"}
 
@@ -93,11 +97,39 @@ def test_categories_are_means_of_their_examples(climbs):
     assert "(no category)" in text
 
 
+def test_categories_that_are_left_out_are_counted(climbs):
+    for num, told in (
+        (40, ""),
+        (41, "1 smaller category is left out, with 1 examples."),
+        (43, "3 smaller categories are left out, with 3 examples."),
+    ):
+        rows = tuple(climbs.make_row(f"e{i}", 1.0) for i in range(num))
+        climb = climbs.make_climb((climbs.make_arm("form", rows),))
+        text = html(climb, categories={row.example: f"about {row.example}" for row in rows})
+        assert ("left out" in text) == bool(told)
+        assert told in text
+
+
 def test_a_stopped_arm_has_gaps_in_its_categories(climbs):
     rows = [climbs.make_row(f"e{i}", 1.0) for i in range(2)]
     arms = (climbs.make_arm("form", tuple(rows)), climbs.make_arm("json", tuple(rows[:1])))
     text = html(climbs.make_climb(arms), categories={"e0": "a", "e1": "b"})
     assert "<td>–</td>" in text
+
+
+def test_categories_are_of_the_first_choice_that_a_target_has_itself(climbs):
+    choice = {"enum": ["a", "b"]}
+    order = {"type": "object", "properties": {"kind": choice}, "required": ["kind"]}
+    rows = [
+        Example(id=f"e{i}", input="", target={"order": {"kind": "a"}} | more, group="")
+        for i, more in enumerate(({"label": "b"}, {}))
+    ]
+    climb = climbs.make_climb((), gate={"targets": {"h": {"label": "a"}, "i": {}}})
+    deep = {"type": "object", "properties": {"order": order}, "required": ["order"]}
+    both = deep | {"properties": {"order": order, "label": choice}}
+    for schema, known in ((deep, {}), (both, {"e0": "b", "h": "a"})):
+        task = replace(jobs.task(Path(), dev=rows), schema=schema)
+        assert _categories(climb, task) == known
 
 
 def test_without_categories_there_is_no_category_table(climb):
@@ -167,8 +199,16 @@ def test_a_missing_folder_is_named(climb, tmp_path):
     assert caught.value.hint.startswith("mkdir -p ")
 
 
-def test_a_path_that_cannot_be_written(climb, tmp_path):
+def test_a_path_that_cannot_be_written(climb, tmp_path, monkeypatch):
+    def fails(self, target):
+        raise OSError(28, "No space left on device")
+
     (tmp_path / "taken").mkdir()
-    with pytest.raises(StoreError, match="writing the report"):
-        write_html(climb, tmp_path / "taken")
+    for path in (tmp_path / "taken", Path()):
+        with pytest.raises(StoreError, match="it is a folder") as caught:
+            write_html(climb, path)
+        assert caught.value.hint.endswith("report.html")
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(StoreError, match="No space left"):
+        write_html(climb, tmp_path / "report.html")
     assert [item.name for item in tmp_path.iterdir()] == ["taken"]

@@ -342,6 +342,29 @@ def test_several_models_are_answered_apart(arm_of):
     assert "lower" in lower.interpretation
 
 
+def test_arms_named_apart_by_their_model_find_their_twins(arm_of):
+    asked = "Did training add to form?", "Did thinking help form?"
+    for models in (["small"], ["small", "large"]):
+        arms = [
+            arm_of(
+                rung, [score] * 40, route=f"{route}@{model}" if models[1:] else route, model=model
+            )
+            for model in models
+            for rung, route, score in (
+                ("blank", "blank", 0.0),
+                ("form", "form", 1.0),
+                ("thinking", "form+think", 1.0),
+                ("sft", "sft+form", 1.0),
+            )
+        ]
+        found = answer_questions(arms)
+        for question in asked:
+            told = line(found, question)
+            assert told.interpretation == "no difference shown at n=40"
+            assert "blank" not in told.result
+        assert not any("add to blank" in item.question for item in found)
+
+
 def test_holdout_arms_do_not_answer_dev_questions(arm_of):
     arms = [arm_of(rung, [1.0] * 4, split="holdout") for rung in ("json", "form")]
     assert answer_questions(arms) == ()
