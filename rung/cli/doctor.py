@@ -9,6 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rung.cli.out import AsJson, print_json
+from rung.core.errors import EngineError
+
+_OTHER_HOME = "export RUNG_HOME=FOLDER"
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -38,10 +41,14 @@ def _home() -> dict[str, Any]:
     from rung.core import config
 
     folder = config.home()
-    parent = next(p for p in (folder, *folder.parents) if p.exists())
-    free = shutil.disk_usage(parent).free / 1e9
-    writable = os.access(parent, os.W_OK)
-    return _check("home", writable, f"{folder}, {free:.0f} GB free", "export RUNG_HOME=FOLDER")
+    try:
+        parent = next(p for p in (folder, *folder.parents) if p.exists())
+        free = shutil.disk_usage(parent).free / 1e9
+    except OSError as error:
+        return _check("home", False, f"{folder}: {error.strerror}", _OTHER_HOME)
+    if not parent.is_dir():
+        return _check("home", False, f"{parent} is a file", _OTHER_HOME)
+    return _check("home", os.access(parent, os.W_OK), f"{folder}, {free:.0f} GB free", _OTHER_HOME)
 
 
 def _engine() -> dict[str, Any]:
@@ -55,11 +62,16 @@ def _engine() -> dict[str, Any]:
 
 def _model() -> dict[str, Any]:
     from rung.engines.catalogue import DEFAULT_MODEL
-    from rung.engines.models import resolve
+    from rung.engines.models import locate, resolve
 
-    file = resolve(DEFAULT_MODEL)
-    found = f"{file.name} {'here' if file.installed else 'not pulled yet (98 MB)'}"
-    return _check("model", file.installed, found, f"rung models pull {DEFAULT_MODEL}", True)
+    file, mend = resolve(DEFAULT_MODEL), f"rung models pull {DEFAULT_MODEL}"
+    if not file.installed:
+        return _check("model", False, f"{file.name} not pulled yet (98 MB)", mend, True)
+    try:
+        locate(DEFAULT_MODEL)
+    except EngineError as error:
+        return _check("model", False, error.message, error.hint, True)
+    return _check("model", True, f"{file.name} here", mend, True)
 
 
 def _extras() -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.out import AsJson, print_json, say
+from rung.core.errors import ConfigError
 
 app = typer.Typer(help="Make, list and revoke keys of the gateway.", no_args_is_help=True)
 
@@ -35,6 +36,8 @@ def create(
     from rung.store import Store
     from rung.store.keys import KeyLog
 
+    if not name.strip():
+        raise ConfigError("a key needs a name: an empty one is that of requests without a key")
     with closing(Store()) as store:
         key, text = KeyLog(store).create(
             name,

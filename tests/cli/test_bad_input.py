@@ -169,6 +169,18 @@ def test_asking_before_anything_serves(rung_command, mail: str):  # type: ignore
     refused(rung_command("ask", mail), "--file")
 
 
+def test_a_climb_that_cannot_be_read_is_named(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    path = tmp_path / "rung" / "runs" / f"climb-{mail}-0" / "climb.json"
+    path.parent.mkdir(parents=True)
+    for content in (b"", b"\xff", b"[]", b"{}", b'{"saving": null, "arms": 1}', b"[" * 100_000):
+        path.write_bytes(content)
+        refused(rung_command("report", mail), str(path), "climb again")
+
+
+def test_a_key_has_a_name(rung_command):  # type: ignore[no-untyped-def]
+    refused(rung_command("keys", "create", " "), "needs a name")
+
+
 def test_comparing_files_that_do_not_match(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
     a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     a.write_text('{"example": "1", "score": 1.0}\n', "utf-8")

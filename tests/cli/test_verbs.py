@@ -128,6 +128,11 @@ def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: P
     verified = rung_command("gate", "--verify", receipt)
     assert (verified.code, "cannot be read" in verified.err) == (0, True)
     (folder / "task.toml").write_text(contract, "utf-8")
+    rows = (folder / "examples.jsonl").read_text("utf-8")
+    (folder / "examples.jsonl").write_text(rows.replace('"input": "', '"input": "so: '), "utf-8")
+    verified = rung_command("gate", "--verify", receipt)
+    assert (verified.code, "was edited" in verified.err) == (0, True)
+    (folder / "examples.jsonl").write_text(rows, "utf-8")
     receipt.write_text(receipt.read_text("utf-8").replace('"promote"', '"reject"', 1), "utf-8")
     assert rung_command("gate", "--verify", receipt).code == 1
 
@@ -187,6 +192,25 @@ def test_tasks_models_doctor_and_version(rung_command, mail: str):  # type: igno
     doctor = json.loads(rung_command("doctor", "--json").out)
     assert {check["name"] for check in doctor["checks"]} >= {"python", "home", "llama", "model"}
     assert rung_command("--version").out.startswith("rung 0.")
+
+
+def test_doctor_sees_a_home_that_cannot_be_one_and_a_model_that_is_cut_off(  # type: ignore[no-untyped-def]
+    rung_command, no_models: Path, tmp_path: Path, monkeypatch
+):
+    def found(name: str) -> dict[str, object]:
+        checks = json.loads(rung_command("doctor", "--json").out)["checks"]
+        return next(check for check in checks if check["name"] == name)
+
+    assert "not pulled yet" in found("model")["found"]
+    (no_models / "smollm2-135m.gguf").write_bytes(b"GGUF")
+    assert (found("model")["ok"], "4 bytes instead of" in found("model")["found"]) == (False, True)
+    assert "--force" in found("model")["fix"]
+    (tmp_path / "file").write_text("", "utf-8")
+    for place in (tmp_path / "file", tmp_path / "file" / "home", tmp_path / ("a" * 300)):
+        monkeypatch.setenv("RUNG_HOME", str(place))
+        assert found("home")["ok"] is False
+    monkeypatch.setenv("RUNG_HOME", str(tmp_path / "new" / "home"))
+    assert found("home")["ok"] is True
 
 
 def test_form_shows_and_checks(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
