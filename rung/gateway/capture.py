@@ -5,7 +5,6 @@ Everything here runs in the writer's thread. Nothing reaches the disk but throug
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ import msgspec
 from rung.core.clock import now_utc
 from rung.core.records import Usage
 from rung.engines.prices import Price, cost_usd
-from rung.gateway.ids import conversation_name
+from rung.gateway.names import Names
 from rung.gateway.sse import merge
 from rung.gateway.wire import MESSAGES, Asked, Wire, usage_of
 from rung.store.calls import Call
@@ -44,7 +43,7 @@ class Seen:
     """Called with the finished record, before it is written."""
 
 
-def finished(seen: Seen, redactor: Redactor) -> Call:
+def finished(seen: Seen, redactor: Redactor, names: Names) -> Call:
     """Return the record as it is to be kept."""
     known, response = seen.known, seen.response
     if seen.is_events:
@@ -55,12 +54,12 @@ def finished(seen: Seen, redactor: Redactor) -> Call:
         estimated = seen.usage is None and known["status"] == 200
         usage = _estimate(seen.request, response) if estimated else seen.usage or Usage()
     cost = None if seen.price is None else cost_usd(seen.price, usage, known["upstream_ms"])
-    conversation = known.pop("conversation") or conversation_of(seen.asked, known["tenant"])
+    named = known.pop("conversation")
     error = known.pop("error")
     done = Call(
         **known,
         created=now_utc(),
-        conversation=conversation_name(conversation, known["tenant"], redactor),
+        conversation=conversation_of(seen.asked, named, known["tenant"], names),
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         forced_tokens=usage.forced_tokens,
@@ -83,18 +82,16 @@ _turns = msgspec.json.Decoder(list[msgspec.Raw])
 _role = msgspec.json.Decoder(_Turn)
 
 
-def conversation_of(asked: Asked, tenant: str) -> str:
+def conversation_of(asked: Asked, named: str, tenant: str, names: Names) -> str:
     """Return what ties the calls of one conversation together.
 
-    The client's `metadata.conversation`, else a hash of the messages up to the first of the user,
-    which every later call of the conversation repeats. Two conversations that begin alike are told
-    apart only by the client.
+    The name that the client gave, in the header or as `metadata.conversation`, else a hash of the
+    messages up to the first of the user, which every later call of the conversation repeats. Two
+    conversations that begin alike are told apart only by the client.
     """
-    named = named_conversation(asked)
-    if named:
-        return named
-    opening = b"\x1f".join([tenant.encode(), *_opening(asked)])
-    return hashlib.sha256(opening).hexdigest()[:12]
+    if given := named or named_conversation(asked):
+        return names.given(given, tenant)
+    return names.hashed(tenant.encode(), *_opening(asked))
 
 
 def named_conversation(asked: Asked) -> str:

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rung.core.clock import monotonic_ms, now_utc
-from rung.core.hashing import short_hash
 from rung.gateway.access import Visitor
 from rung.gateway.arms import Said
 from rung.gateway.asgi import Request
 from rung.gateway.catalogue import PREFIX
-from rung.gateway.ids import conversation_name
+from rung.gateway.names import Names
 from rung.gateway.refusal import Refusal
 from rung.store.calls import Call
 from rung.store.facts import MAX_OWNER_CHARS, owner_key
-from rung.traces.redact import Redactor
 
 MAX_INPUT_CHARS = 65_536
 
@@ -49,14 +47,12 @@ def checked(text: str) -> str:
     return text
 
 
-def conversation_of(
-    request: Request, visitor: Visitor, named: str, text: str, redactor: Redactor
-) -> str:
+def conversation_of(request: Request, visitor: Visitor, named: str, text: str, names: Names) -> str:
     """Return the conversation a client names, else a hash of the input."""
     found = (request.header(b"x-rung-conversation") or named)[:200]
     if not found:
-        return short_hash([visitor.tenant, text])
-    return conversation_name(found, visitor.tenant, redactor)
+        return names.hashed(visitor.tenant.encode(), text.encode("utf-8", "surrogatepass"))
+    return names.given(found, visitor.tenant)
 
 
 def owner_of(request: Request, visitor: Visitor, named: str) -> str:

@@ -1,12 +1,10 @@
-"""Ids of calls: unique, and sorting by the time they were made. Names of conversations."""
+"""Ids of calls: unique, and sorting by the time they were made."""
 
 from __future__ import annotations
 
 import random
 
 from rung.core.clock import unix_ms
-from rung.core.hashing import short_hash
-from rung.traces.redact import Redactor
 
 _random = random.Random(random.SystemRandom().getrandbits(256))
 
@@ -14,11 +12,3 @@ _random = random.Random(random.SystemRandom().getrandbits(256))
 def new_call_id() -> str:
     """Return e.g. `call_019376e1f2a0c51b3fd20a97d6e4`: 48 bits of time, 64 of chance."""
     return f"call_{unix_ms():012x}{_random.getrandbits(64):016x}"
-
-
-def conversation_name(named: str, tenant: str, redactor: Redactor) -> str:
-    """Return the name that a conversation is served and kept by.
-
-    A name that holds personal data becomes a hash: redacted, those of many people would be one.
-    """
-    return named if redactor.text(named) == named else short_hash([tenant, named])

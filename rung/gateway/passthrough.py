@@ -203,8 +203,8 @@ class Passage:
         )
 
     async def _write(self, seen: Seen) -> None:
-        redactor = self.service.redactor
-        await self.service.keep(lambda: finished(seen, redactor))
+        redactor, names = self.service.redactor, self.service.names
+        await self.service.keep(lambda: finished(seen, redactor, names))
 
     def _told(self, call: Call) -> None:
         self.visitor.spend(call.cost_usd)

@@ -24,6 +24,7 @@ from rung.gateway.improver import Improver
 from rung.gateway.logs import log_call
 from rung.gateway.metrics import Metrics
 from rung.gateway.modes import UNSET, Mode, read_mode
+from rung.gateway.names import Names
 from rung.gateway.refusal import Refusal
 from rung.gateway.settings import Settings
 from rung.gateway.telemetry import open_exporter
@@ -60,6 +61,7 @@ class Service:
         self.door = Door(KeyLog(self.store))
         self.catalogue = Catalogue(settings)
         self.redactor = Redactor(settings.capture.redact, settings.capture.patterns)
+        self.names = Names(self.redactor)
         self.writer = BatchWriter(self.log.append, durable=settings.capture.mode == "durable")
         self.desk = Desk(self.store, queue=settings.limits.task_queue, open_engine=open_engine)
         self.load = Load()

@@ -281,7 +281,7 @@ class Tasks:
         return call, msgspec.json.encode(said.asked.to_json()), said
 
     def _named(self, request: Request, visitor: Visitor, named: str, text: str) -> str:
-        return conversation_of(request, visitor, named, text, self._service.redactor)
+        return conversation_of(request, visitor, named, text, self._service.names)
 
     async def _write(self, errand: Errand, call: Call, response: bytes, error: str) -> None:
         service = self._service

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -18,12 +19,15 @@ from gateways import CHAT, Upstream, gateway, kept, write_endpoints
 from rung.core.config import home
 from rung.core.errors import StoreError
 from rung.gateway import passthrough
-from rung.gateway.capture import Seen
+from rung.gateway.capture import Seen, conversation_of
+from rung.gateway.names import Names
 from rung.gateway.settings import Capture, Settings
+from rung.gateway.wire import Asked
 from rung.gateway.writer import BatchWriter
 from rung.store import Store
 from rung.store.calls import Call, CallLog
 from rung.store.keys import KeyLog
+from rung.traces import Redactor
 
 SERVE = "from rung.cli import main; main()"
 
@@ -104,6 +108,26 @@ def test_nothing_personal_reaches_the_disk(upstream: Upstream) -> None:
     files = b"".join(path.read_bytes() for path in home().rglob("*") if path.is_file())
     for secret in (b"eve@example", b"bob@example", b"1234567", b"4111", b"ORD-1"):
         assert secret not in files
+
+
+def test_whom_a_conversation_is_named_by_cannot_be_guessed_from_the_store() -> None:
+    def named() -> tuple[str, str, str]:
+        names = Names(Redactor())
+        asked = Asked(messages=b'[{"role": "user", "content": "I am eve@example.com"}]')
+        given = names.given("eve@example.com", "acme")
+        return given, conversation_of(asked, "", "acme", names), names.given("order-7", "acme")
+
+    first = named()
+    assert first == named()  # after a restart, too
+    key = home() / "names.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.unlink()
+    second = named()
+    assert first[0] != second[0] and first[1] != second[1]
+    assert first[2] == second[2] == "order-7"
+    key.write_bytes(b"short")
+    with pytest.raises(StoreError, match="5 bytes, not a key"):
+        named()
 
 
 def test_an_answer_that_cannot_be_recorded_is_not_given(

@@ -15,6 +15,7 @@ import pytest
 from gateways import Exchange, Upstream, chunk, gateway, kept, write_endpoints
 from rung.core.config import home
 from rung.gateway.capture import Seen, finished
+from rung.gateway.names import Names
 from rung.gateway.wire import CHAT, MESSAGES, Asked, Wire
 from rung.store.calls import Call
 from rung.traces import Redactor
@@ -65,7 +66,7 @@ def record(
         known=known, wire=wire, asked=Asked(), request=request, response=raw or whole,
         is_events=not whole,
     )  # fmt: skip
-    return finished(seen, Redactor())
+    return finished(seen, Redactor(), Names(Redactor()))
 
 
 START = {
