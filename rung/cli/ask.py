@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,13 +59,14 @@ def ask(
         say(f"asked: {text}")
     if file is not None:
         counts: dict[str, int] = {}
-        for found in flow.ask(name, _read(file, owner), route=route):
+        inputs = _warned(_read(file, owner), name, route)
+        for found in flow.ask(name, inputs, route=route):
             counts[found.status] = counts.get(found.status, 0) + 1
             print_json(found.to_json())
         say("rows: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "0"))
         return
     said = flow.Input(text=_checked(text, "the input"), owner=owner)
-    found = next(iter(flow.ask(name, [said], route=route, again=True)))
+    found = next(iter(flow.ask(name, _warned([said], name, route), route=route, again=True)))
     if as_json:
         print_json(found.to_json())
     else:
@@ -83,6 +84,19 @@ def _of_bundle(bundle: Path, task: str, name: str, text: str) -> tuple[str, str]
             f"{bundle} holds task {task!r}, not {name!r}", hint=f'rung ask --bundle {bundle} "…"'
         )
     return task, text
+
+
+def _warned(inputs: Iterable[Input], name: str, route: str) -> Iterator[Input]:
+    """Yield inputs; tell, before the first that names its owner, when the route remembers none."""
+    from rung.flow.memory import why_forgotten
+
+    owned = False
+    for one in inputs:
+        if one.owner and not owned:
+            owned = True
+            if problem := why_forgotten(name, route=route):
+                say(problem)
+        yield one
 
 
 def _print(found: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from rung.flow import Input, session
 from rung.flow.climb import Options
 from rung.flow.memory import forget_owner, remembered
 from rung.ladder.agent import reference_route
-from rung.registry import promote_route
+from rung.registry import promote_route, record_candidates
 from rung.routes.route import Route
 from rung.store import Store
 from rung.worlds import user_world
@@ -155,6 +156,33 @@ def test_a_route_without_memory_keeps_nothing(clerk: Clerk) -> None:
     said = Input(text="I live in Turku. Where is my parcel?", owner="ada")
     next(iter(rung.ask("desk", [said])))
     assert remembered("desk", "ada") == ()
+
+
+def test_who_names_an_owner_to_a_route_without_memory_is_told_what_to_type(
+    clerk: Clerk, tmp_path: Path
+) -> None:
+    def told(*more: str) -> str:
+        done = CliRunner().invoke(app.app, ["ask", "desk", *more])
+        assert done.exit_code == 0
+        return done.stderr
+
+    text = "Where is my parcel?"
+    serve(memory=False)
+    assert "remembers nobody" not in told(text)
+    assert "rung climb desk --rungs memory" in told(text, "--owner", "ada")
+    able = Route(
+        name="agent+memory", rung="memory", output="agent", model="fake:clerk",
+        agent=AgentSpec(memory=True),
+    )  # fmt: skip
+    store = Store()
+    record_candidates(store, "desk", [able])
+    store.close()
+    rows = [{"input": f"{text} {name}", "owner": name} for name in ("", "ada", "bo")]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    said = told("--file", str(file))
+    assert said.count("route 'agent' remembers nobody") == 1 and "--route agent+memory" in said
+    assert "remembers" not in told(text, "--owner", "ada", "--route", "agent+memory")
 
 
 def test_the_gateway_takes_the_owner_from_a_header_the_body_or_the_chats_user(
