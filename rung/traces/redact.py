@@ -2,11 +2,7 @@
 
 A found value becomes the name of its rule in brackets, `[mail]`. JSON is decoded first, so that an
 escaped `@` does not slip through, and every text in it is looked at, names included. Rules find
-forms, not meanings: names of people and addresses need rules of one's own.
-
-Cards: 13 to 19 digits that pass the check of ISO/IEC 7812-1, annex B (Luhn). Phones: numbers with
-a leading + or 00, or grouped as in North America or behind a trunk 0; a bare run of digits is taken
-for an id. Luhn, H. P., US patent 2,950,048.
+forms (`patterns.py`), not meanings: names of people and addresses need rules of one's own.
 """
 
 from __future__ import annotations
@@ -19,20 +15,21 @@ import msgspec
 
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
-
-_MAIL = r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])"
-_CARD = r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"
-_PHONE = (
-    r"(?<![\w+])(?:\+|00)[1-9](?:[ ().\-/]{0,2}\d){6,13}(?!\d)"
-    r"|(?<![\w.\-])\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4}(?![\w\-])"
-    r"|(?<![\w.\-])\(?0\d{1,4}\)?[ \-/]{1,2}\d{2,4}(?:[ \-]?\d{2,5}){1,3}(?![\w\-])"
+from rung.traces.patterns import (
+    MAIL,
+    MAIL_SIGNS,
+    MIN_CARD_DIGITS,
+    NUMBER,
+    PHONE,
+    passes_luhn,
+    without_cards,
 )
-BUILT_IN = {"mail": _MAIL, "card": _CARD, "phone": _PHONE}
+
+BUILT_IN = ("mail", "card", "phone")
 """In the order they are applied: a card is not to be taken for a phone."""
-_NUMBER = re.compile(r"\d[\d ().\-/]{5,}\d")
-"""Where a card or a phone may be; the rules themselves cost far more than looking for this."""
-_MIN_CARD_DIGITS = 13
 _CARD_NUMBERS = range(10**12, 10**19)
+_NUM_BEFORE = 8
+"""Characters before a number that its rule looks at: `+(`, and an escape."""
 
 
 class Redactor:
@@ -42,7 +39,7 @@ class Redactor:
     """
 
     def __init__(
-        self, rules: Sequence[str] = tuple(BUILT_IN), patterns: Mapping[str, str] | None = None
+        self, rules: Sequence[str] = BUILT_IN, patterns: Mapping[str, str] | None = None
     ) -> None:
         self._rules = frozenset(rules)
         self._own = tuple(_step(name, pattern) for name, pattern in (patterns or {}).items())
@@ -51,12 +48,12 @@ class Redactor:
                 hint = did_you_mean(rule, BUILT_IN)
                 raise ConfigError(f"no redaction rule is called {rule!r}", hint=hint)
         self._of_numbers = tuple(
-            _step(rule, BUILT_IN[rule]) for rule in ("card", "phone") if rule in rules
+            step for rule, step in (("card", _cards), ("phone", _phones)) if rule in rules
         )
 
     def text(self, text: str) -> str:
         """Return the text without what the rules find."""
-        if "@" in text and "mail" in self._rules:
+        if "mail" in self._rules and any(sign in text for sign in MAIL_SIGNS):
             text = _mail(text)
         if self._of_numbers:
             text = self._numbers(text)
@@ -89,18 +86,18 @@ class Redactor:
             return True
         if not self._rules:
             return False
-        if b"@" in data or b"\\u" in data or b"\\/" in data:
+        if any(sign in data for sign in (b"@", b"%40", b"\\u", b"\\/")):
             return True
-        return any(not _is_id(plain, found) for found in _NUMBER.finditer(plain))
+        return any(not _is_id(plain, found) for found in NUMBER.finditer(plain))
 
     def _numbers(self, text: str) -> str:
         """Apply the rules for cards and phones where there are enough digits, signs around them
         included."""
         pieces, done = [], 0
-        for found in _NUMBER.finditer(text):
+        for found in NUMBER.finditer(text):
             if _is_id(text, found):
                 continue
-            start, end = max(done, found.start() - 2), found.end() + 1
+            start, end = max(done, found.start() - _NUM_BEFORE), found.end() + 2
             piece = text[start:end]
             for step in self._of_numbers:
                 piece = step(piece)
@@ -122,7 +119,12 @@ class Redactor:
                 whole[:] = map(self._leaf, whole)
             else:
                 inner += [item for item in whole.values() if isinstance(item, list | dict)]
-                cleaned = {self.text(name): self._leaf(item) for name, item in whole.items()}
+                cleaned: dict[str, Any] = {}
+                for name, item in whole.items():
+                    plain = self.text(name)
+                    # two names may have become one
+                    key = f"{plain} {len(cleaned)}" if plain in cleaned else plain
+                    cleaned[key] = self._leaf(item)
                 whole.clear()
                 whole.update(cleaned)
         return top[0]
@@ -131,7 +133,7 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if "card" in self._rules and isinstance(value, int) and value in _CARD_NUMBERS:
-            return "[card]" if _luhn(str(value)) else value
+            return "[card]" if passes_luhn(str(value)) else value
         return value
 
 
@@ -143,24 +145,19 @@ def _step(name: str, pattern: str) -> Callable[[str], str]:
             f"redaction rule {name!r}: {pattern!r} is not a regular expression: {error}",
             hint="write it in single quotes in gateway.toml",
         ) from None
-    label = f"[{name}]"
-    if name == "card":
-        return lambda text: compiled.sub(lambda m: label if _luhn(m[0]) else m[0], text)
-    return lambda text: compiled.sub(label, text)
+    return lambda text: compiled.sub(f"[{name}]", text)
 
 
 def _is_id(text: str, found: re.Match[str]) -> bool:
     """Return whether digits are a bare run that neither a card nor a phone can be: most are."""
     digits = found[0]
-    if not digits.isdigit() or len(digits) >= _MIN_CARD_DIGITS or digits.startswith("00"):
+    if not digits.isdigit() or len(digits) >= MIN_CARD_DIGITS or digits.startswith("00"):
         return False
     return found.start() == 0 or text[found.start() - 1] != "+"
 
 
-_mail = _step("mail", _MAIL)
+def _cards(text: str) -> str:
+    return without_cards(text, "[card]")
 
 
-def _luhn(text: str) -> bool:
-    digits = [int(char) for char in text if char.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+_mail, _phones = _step("mail", MAIL), _step("phone", PHONE)

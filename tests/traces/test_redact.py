@@ -25,6 +25,16 @@ REDACT = Redactor()
         ("on 2026-11-26 at 10:30:00 order 20261126 cost 1,234,567.89", None),
         ("id 123456789012 v1.2.3 10.0.0.1", None),
         ("user@localhost", None),
+        ("4111 1111 1111 1111 12/27 123, 7 378282246310005", "[card] 12/27 123, 7 [card]"),
+        ("4111\u00a01111\u00a01111\u00a01111 or 4111.1111.1111.1111", "[card] or [card]"),
+        ("4111–1111–1111–1111, 4111  1111  1111  1111", "[card], [card]"),
+        ("1-555-010-9999, (555)010-9999, 555\u2011010\u20119999", "[phone], [phone], [phone]"),
+        ("+49\u00a0170\u00a01234567 or 06.12.34.56.78", "[phone] or [phone]"),
+        ("on 05-11-2026, 05 11 2026 or 05.11.2026", None),
+        ("_ann@example.com_ ann@example.com- ann@example.com谢", "[mail]_ [mail]- [mail]谢"),
+        ("?mail=ann%40example.com&x=1", "?mail=[mail]&x=1"),
+        ("ann@пример.рф ann@example.xn--p1ai", "[mail] [mail]"),
+        (f"{'a' * 70}@example.com", "[mail]"),
     ],
 )
 def test_known_forms(text: str, expected: str | None) -> None:
@@ -39,6 +49,27 @@ def test_json_is_decoded_before_it_is_looked_at() -> None:
     slashed = rb'{"a": "030\/1234 5678"}'  # a slash may be escaped, and often is
     assert json.loads(REDACT.json(slashed)) == {"a": "[phone]"}
     assert REDACT.json(b"not json b@c.de") == "not json [mail]"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Hi,\nann@example.com wrote", "Hi,\n[mail] wrote"),
+        ("renée@example.com", "[mail]"),
+        ("call:\n+49 170 1234567", "call:\n[phone]"),
+        ("call\t0170 1234567\n555-010-9999", "call\t[phone]\n[phone]"),
+        ("card\n4111 1111 1111 1111 12/27", "card\n[card] 12/27"),
+    ],
+)
+def test_json_in_json_is_redacted_and_stays_json(said: str, expected: str) -> None:
+    arguments = {"function": {"arguments": json.dumps({"body": said})}}
+    found = json.loads(REDACT.json(json.dumps(arguments).encode()))
+    assert json.loads(found["function"]["arguments"]) == {"body": expected}
+
+
+def test_names_that_become_one_keep_their_values() -> None:
+    found = json.loads(REDACT.json(b'{"a@x.de": 1, "b@x.de": 2, "c": 3}'))
+    assert sorted(found.values()) == [1, 2, 3] and not any("@" in name for name in found)
 
 
 @pytest.mark.parametrize("depth", [600, 5000])
