@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,7 +15,12 @@ app = typer.Typer(help="List, show and export captured calls.", no_args_is_help=
 
 Task = Annotated[str, typer.Option("--task", help="Only of this task.")]
 Tenant = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")]
-Since = Annotated[str, typer.Option("--since", help="From this UTC time on (2026-11-26…).")]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since", help="From this time on (2026-11-26T10:30); UTC unless it says an offset."
+    ),
+]
 Most = Annotated[int, typer.Option("--limit", min=0, help="0 means all.")]
 
 
@@ -28,6 +34,7 @@ def list_calls(
 ) -> None:
     """List calls, oldest first, without their texts."""
     from rung.flow.traces import Filter, captured
+    from rung.report.format import plain
 
     number = 0
     for call in captured(Filter(task=task, tenant=tenant, since=since, limit=limit)):
@@ -37,8 +44,9 @@ def list_calls(
             print_json({k: v for k, v in asdict(call).items() if k not in texts})
         else:
             tokens = f"{call.prompt_tokens}+{call.cached_tokens} in, {call.output_tokens} out"
+            model = plain(call.model)
             print(
-                f"{call.id}  {call.created}  {call.model:<20} {call.status} {call.outcome:<9} "
+                f"{call.id}  {call.created}  {model:<20} {call.status} {call.outcome:<9} "
                 f"{call.latency_ms:7.0f} ms  {tokens}"
             )
     say(f"{number} calls" + (f", the first {limit}: --limit 0 for all" if number == limit else ""))
@@ -100,24 +108,35 @@ def query_calls(
 ) -> None:
     """Ask captured calls in SQL: 'SELECT task, avg(cost_usd) FROM calls GROUP BY 1'."""
     from rich.table import Table
+    from rich.text import Text
 
     from rung.flow.traces import Filter, queried
+    from rung.report.format import plain
 
     found = queried(Filter(task=task, tenant=tenant, since=since), sql, texts=texts)
     if as_json:
         for row in found.rows:
             print_json(dict(zip(found.columns, map(_plain, row), strict=True)))
         return
-    table = Table(*found.columns, box=None)
+    table = Table(box=None)
+    for name in found.columns:
+        table.add_column(Text(name))
     for row in found.rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        # not markup: a redacted text says [mail]
+        table.add_row(*(Text("" if value is None else plain(str(value))) for value in row))
     console().print(table)
     say(f"{len(found.rows)} rows")
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it: numbers, texts and lists as they are, times as text."""
-    return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+    """Return a value as JSON holds it: times as text, null where a number is not finite."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _block(title: str, text: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from rung.core.clock import UTC_FORM
 from rung.core.errors import TraceError
 from rung.store import Store
 from rung.store.calls import Call, CallLog
@@ -24,7 +26,13 @@ class Filter:
     tenant: str | None = None
     conversation: str = ""
     since: str = ""
+    """ISO-8601; UTC where it has no offset."""
     limit: int = 0
+
+    def __post_init__(self) -> None:
+        """Write the time as calls have it; raise TraceError where it is none."""
+        if self.since:
+            object.__setattr__(self, "since", _as_utc(self.since))
 
 
 def captured(wanted: Filter) -> Iterator[Call]:
@@ -68,7 +76,10 @@ def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
     """
     with closing(Store()) as store:
         log = CallLog(store)
-        for call in log.read(**asdict(wanted)):
+        num = 0
+        for call in log.read(**asdict(replace(wanted, limit=0))):
+            if wanted.limit and num == wanted.limit:
+                return
             if call.status != 200 or call.outcome not in ("ok", "repaired", "escalated"):
                 continue
             said = log.feedback([call.id], call.tenant).get(call.id, [])
@@ -77,6 +88,7 @@ def exported(wanted: Filter) -> Iterator[dict[str, Any]]:
                 continue
             row = _chat_row(call, "" if correction is None else _as_text(correction))
             if row is not None:
+                num += 1
                 yield row
 
 
@@ -96,7 +108,9 @@ def _shown(log: CallLog, trace: Trace) -> dict[str, Any]:
 def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
     try:
         request, response = json.loads(call.request), json.loads(call.response)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(request, dict):
         return None
     answer = correction or answer_text(response)
     messages = request.get("messages")
@@ -106,6 +120,21 @@ def _chat_row(call: Call, correction: str) -> dict[str, Any] | None:
         return None
     last = {"role": "assistant", "content": answer}
     return {"messages": [*messages, last], "group": call.conversation, "call_id": call.id}
+
+
+def _as_utc(time: str) -> str:
+    try:
+        given = datetime.fromisoformat(time)
+        return (
+            (given if given.tzinfo else given.replace(tzinfo=UTC))
+            .astimezone(UTC)
+            .strftime(UTC_FORM)
+        )
+    except (ValueError, OverflowError):
+        raise TraceError(
+            f"{time!r} is no time to read calls from",
+            hint="as 2026-11-26 or 2026-11-26T10:30:00+02:00; without an offset it is UTC",
+        ) from None
 
 
 def _as_text(correction: Any) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rung.store.calls import Call, CallLog, Feedback
+from rung.traces.trace import dict_of, dicts_of
 
 Source = Literal["", "frontier", "accepted", "correction"]
 _ANSWERED = ("ok", "repaired", "escalated", "abstained", "failed")
@@ -68,16 +69,15 @@ def answer_text(response: Any) -> str:
         return ""
     if isinstance(response.get("output"), dict):
         return json.dumps(response["output"], ensure_ascii=False)
-    choices = response.get("choices") or [{}]
-    message = choices[0].get("message") or {}
-    if isinstance(message.get("content"), str):
-        return str(message["content"])
-    calls = message.get("tool_calls") or []
+    choice = next(iter(dicts_of(response.get("choices"))), {})
+    message = dict_of(choice.get("message"))
+    content, calls = message.get("content"), dicts_of(message.get("tool_calls"))
+    if isinstance(content, str) and (content or len(calls) != 1):
+        return content
     if len(calls) == 1:
-        return str(calls[0].get("function", {}).get("arguments", ""))
-    blocks = response.get("content")
-    texts = [b.get("text", "") for b in blocks if isinstance(b, dict)] if blocks else []
-    return "".join(texts) if isinstance(blocks, list) else ""
+        arguments = dict_of(calls[0].get("function")).get("arguments", "")
+        return arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return "".join(str(block.get("text") or "") for block in dicts_of(response.get("content")))
 
 
 def _feedback(log: CallLog, served: Sequence[Call]) -> dict[str, Sequence[Feedback]]:

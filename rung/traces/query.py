@@ -57,6 +57,8 @@ def query(calls: Iterable[Call], sql: str, *, texts: bool = False) -> Table:
         database.execute("SET enable_external_access=false")
         database.execute("SET lock_configuration=true")
         try:
+            if not duckdb.extract_statements(sql):
+                raise TraceError("the query has no statement", hint=_hint(columns))
             found = database.execute(sql)
             told = [column[0] for column in found.description or ()]
             rows = found.fetchall()

@@ -7,6 +7,7 @@ request holds the result. OpenAI and Anthropic messages are understood; other te
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,21 +37,27 @@ class Trace:
     calls: tuple[Call, ...]
 
     def tool_events(self) -> tuple[ToolEvent, ...]:
-        """Return the uses of tools in the order they were asked for."""
-        results: dict[str, str] = {}
-        for call in self.calls:
-            results |= dict(_results(_decoded(call.request)))
-        return tuple(
-            ToolEvent(
-                id=id_,
-                name=name,
-                arguments=arguments,
-                result=results.get(id_),
-                asked_in=call.id,
-            )
-            for call in self.calls
-            for id_, name, arguments in _asked(_decoded(call.response))
-        )
+        """Return the uses of tools in the order they were asked for.
+
+        Some servers use an id again; its result is the newest one that the next request has.
+        """
+        told = [_results(_decoded(call.request)) for call in self.calls]
+        events = []
+        for at, call in enumerate(self.calls):
+            asked = list(_asked(_decoded(call.response)))
+            left = Counter(id_ for id_, _, _ in asked)
+            for id_, name, arguments in asked:
+                before = told[at].get(id_)
+                later = (known.get(id_, []) for known in told[at + 1 :])
+                found = next((results for results in later if results and results != before), [])
+                result = found[-left[id_]] if len(found) >= left[id_] else None
+                left[id_] -= 1
+                events.append(
+                    ToolEvent(
+                        id=id_, name=name, arguments=arguments, result=result, asked_in=call.id
+                    )
+                )
+        return tuple(events)
 
 
 def traces_of(calls: Iterable[Call]) -> list[Trace]:
@@ -65,42 +72,53 @@ def traces_of(calls: Iterable[Call]) -> list[Trace]:
 
 
 def _decoded(text: str) -> dict[str, Any]:
+    return dict_of(_value(text, None))
+
+
+def _value(text: str, other: Any) -> Any:
+    """Return what a text of JSON says, and something else where it is none."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return other
 
 
 def _asked(response: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    for choice in _dicts(response.get("choices")):
-        for call in _dicts(_dict(choice.get("message")).get("tool_calls")):
-            function = _dict(call.get("function"))
-            text = str(function.get("arguments", ""))
-            yield str(call.get("id")), str(function.get("name")), _decoded(text) or text
-    for block in _dicts(response.get("content")):
+    for choice in dicts_of(response.get("choices")):
+        for call in dicts_of(dict_of(choice.get("message")).get("tool_calls")):
+            function = dict_of(call.get("function"))
+            arguments = function.get("arguments", "")
+            if isinstance(arguments, str):
+                arguments = _value(arguments, arguments)
+            yield str(call.get("id")), str(function.get("name")), arguments
+    for block in dicts_of(response.get("content")):
         if block.get("type") == "tool_use":
             yield str(block.get("id")), str(block.get("name")), block.get("input")
 
 
-def _results(request: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for message in _dicts(request.get("messages")):
+def _results(request: dict[str, Any]) -> dict[str, list[str]]:
+    """Return what came back under each id, oldest first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for message in dicts_of(request.get("messages")):
         if message.get("role") == "tool":
-            yield str(message.get("tool_call_id")), _text(message.get("content"))
-        for block in _dicts(message.get("content")):
+            found[str(message.get("tool_call_id"))].append(_text(message.get("content")))
+        for block in dicts_of(message.get("content")):
             if block.get("type") == "tool_result":
-                yield str(block.get("tool_use_id")), _text(block.get("content"))
+                found[str(block.get("tool_use_id"))].append(_text(block.get("content")))
+    return dict(found)
 
 
 def _text(content: Any) -> str:
     if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in _dicts(content))
+        return "\n".join(str(part.get("text", "")) for part in dicts_of(content))
     return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def dict_of(value: Any) -> dict[str, Any]:
+    """Return a value that should be an object, an empty one where it is none."""
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
+def dicts_of(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a value that should be a list of them."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

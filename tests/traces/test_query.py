@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rung.cli.traces import query_calls
 from rung.core.errors import TraceError
-from rung.store.calls import Call
+from rung.store import Store
+from rung.store.calls import Call, CallLog
 from rung.traces.query import query
 
 pytest.importorskip("duckdb", reason="pip install 'rung[analytics]'")
@@ -68,3 +72,19 @@ def test_a_wrong_statement_names_the_columns() -> None:
     with pytest.raises(TraceError) as caught:
         query(CALLS, "SELECT nothing FROM calls")
     assert "cost_usd" in (caught.value.hint or "")
+    with pytest.raises(TraceError, match="no statement"):
+        query(CALLS, " -- nothing")
+
+
+def test_texts_are_shown_as_they_are_and_json_stays_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = Store()
+    text = '{"input": "[mail] said [/b]"}'
+    CallLog(store).append([replace(CALLS[0], request=text)])
+    store.close()
+    query_calls('SELECT request AS "[red]" FROM calls', texts=True)
+    shown = capsys.readouterr().out
+    assert "[mail] said [/b]" in shown and "[red]" in shown
+    query_calls("SELECT 1/0.0 AS x, [created::TIMESTAMP] AS y FROM calls", as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"x": None, "y": ["2026-11-26 10:00:00"]}

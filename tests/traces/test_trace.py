@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rung.core.errors import TraceError
-from rung.flow.traces import Filter, exported, find_trace
+from rung.flow.traces import Filter, captured, exported, find_trace
 from rung.store import Store
 from rung.store.calls import Call, CallLog, Feedback
 from rung.tasks.importer import init_task
 from rung.traces import traces_of
+from rung.traces.heard import answer_text
 
 
 def call(number: int, request: Any, response: Any, **fields: Any) -> Call:
@@ -87,3 +89,80 @@ def test_an_export_has_corrections_and_no_rejected_or_silent_calls(tmp_path: Any
     assert find_trace(calls[2].id)["calls"][0]["feedback"][0]["correction"] == '"better"'
     with pytest.raises(TraceError, match="rung traces list"):
         find_trace("call_none")
+
+
+def test_an_id_that_is_used_again_keeps_its_results_apart() -> None:
+    def result(content: str) -> dict[str, Any]:
+        return {"role": "tool", "tool_call_id": "t1", "content": content}
+
+    asked = [ASKED | {"function": {"name": name, "arguments": "{}"}} for name in "abcd"]
+    calls = [
+        call(1, {"messages": [USER]}, said("", tool_calls=asked[:1])),
+        call(2, {"messages": [USER, result("1")]}, said("", tool_calls=asked[1:3])),
+        call(3, {"messages": [USER, *map(result, "123")]}, said("", tool_calls=asked[3:])),
+    ]
+    (trace,) = traces_of(calls)
+    events = [(event.name, event.arguments, event.result) for event in trace.tool_events()]
+    assert events == [("a", {}, "1"), ("b", {}, "2"), ("c", {}, "3"), ("d", {}, None)]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "response"),
+    [
+        ('"a text"', said("x")),
+        ("[" * 100_000, said("x")),
+        ('{"messages": [{"role": "user", "content": "hi"}]}', {"choices": [None]}),
+        ('{"messages": [{"role": "user", "content": "hi"}]}', {"choices": {"a": 1}}),
+        (
+            '{"messages": [{"role": "user", "content": "hi"}]}',
+            said("", tool_calls=[{"function": None}]),
+        ),
+    ],
+)
+def test_an_odd_call_ends_no_export(request_text: str, response: Any) -> None:
+    store = Store()
+    odd = replace(call(1, {}, response), request=request_text)
+    CallLog(store).append([odd, call(2, {"messages": [USER]}, said("fine"))])
+    store.close()
+    assert [row["messages"][-1]["content"] for row in exported(Filter())] == ["fine"]
+    assert find_trace(odd.id)["tool_events"] is not None
+
+
+def test_arguments_are_the_answer_beside_an_empty_text() -> None:
+    called = {"id": "t1", "function": {"name": "answer", "arguments": '{"queue": "billing"}'}}
+    assert answer_text(said("", tool_calls=[called])) == '{"queue": "billing"}'
+    called["function"]["arguments"] = {"queue": "billing"}  # type: ignore[index]
+    assert answer_text(said("", tool_calls=[called])) == '{"queue": "billing"}'
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("2026-11-26", 3),
+        ("2026-11-26T10:00:00Z", 2),
+        ("2026-11-26T12:30+02:00", 1),
+        ("2026-11-26 10:30", 1),
+    ],
+)
+def test_times_are_read_with_their_zone(since: str, found: int) -> None:
+    store = Store()
+    calls = [call(number, {"messages": [USER]}, said("fine")) for number in range(3)]
+    times = ("09:59:59", "10:00:00", "10:30:00")
+    CallLog(store).append(
+        [replace(one, created=f"2026-11-26T{at}Z") for one, at in zip(calls, times, strict=True)]
+    )
+    store.close()
+    assert len(list(captured(Filter(since=since)))) == found
+
+
+def test_what_is_no_time_is_said() -> None:
+    with pytest.raises(TraceError, match="'yesterday' is no time"):
+        Filter(since="yesterday")
+
+
+def test_a_limit_of_an_export_counts_its_rows() -> None:
+    store = Store()
+    failed = call(1, {"messages": [USER]}, {"error": {}}, status=502, outcome="error")
+    CallLog(store).append([failed, *(call(n, {"messages": [USER]}, said("x")) for n in (2, 3, 4))])
+    store.close()
+    assert len(list(exported(Filter(limit=2)))) == 2
