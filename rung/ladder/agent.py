@@ -112,12 +112,6 @@ AGENT_LADDER: tuple[Rung, ...] = (
         min_before_stop=30,
     ),
     Rung(
-        name="shown",
-        about="ids and mail addresses of a step chosen from those that were shown",
-        propose=_always("agent+shown", "shown", replace(_RECOVERY, shown=True)),
-        min_before_stop=30,
-    ),
-    Rung(
         name="memory",
         about="what the same person stated in earlier conversations, recalled",
         propose=_remembering,
@@ -142,3 +136,12 @@ AGENT_LADDER: tuple[Rung, ...] = (
         min_before_stop=30,
     ),
 )
+AGENT_OPTIONAL: tuple[Rung, ...] = (
+    Rung(
+        name="shown",
+        about="ids and mail addresses of a step chosen from those that were shown",
+        propose=_always("agent+shown", "shown", replace(_RECOVERY, shown=True)),
+        min_before_stop=30,
+    ),
+)
+"""Climbed only when named: measured, this writes fewer tokens and is right no more often."""

@@ -28,7 +28,7 @@ from rung.ladder import (
     thinking,
     trained,
 )
-from rung.ladder.agent import AGENT_LADDER
+from rung.ladder.agent import AGENT_LADDER, AGENT_OPTIONAL
 from rung.ladder.rung import Rung
 
 LADDER: tuple[Rung, ...] = (
@@ -88,7 +88,8 @@ def select_rungs(names: Sequence[str], *, in_world: bool = False) -> tuple[Rung,
     ladder = AGENT_LADDER if in_world else LADDER
     if not names:
         return ladder
-    rungs = (*AGENT_LADDER, *trained.RUNGS) if in_world else (*LADDER, *OPTIONAL)
+    in_worlds = (*AGENT_LADDER, *AGENT_OPTIONAL, *trained.RUNGS)
+    rungs = in_worlds if in_world else (*LADDER, *OPTIONAL)
     known = [rung.name for rung in rungs]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(

@@ -50,8 +50,8 @@ def propose(situation: Situation, method: str) -> tuple[Route, ...]:
 def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     """Propose the same four arms of an agent: a blank page or an action form at each step.
 
-    What the trained ones are told behind a write (`remaining`) and offered to choose from (`shown`)
-    is not training's: an untrained agent with the same aids is the arm to compare with.
+    What the trained ones are told behind a write (`remaining`) is not training's: an untrained
+    agent that is told it, too, is the arm to compare with.
     """
     tools = "none" if trained.style["prompt"] == "bare" else "cards"
     agent = agent_of(trained.style, situation.seed)
@@ -60,10 +60,11 @@ def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
     base = {"rung": "recovery", "output": "agent"}
+    aided = [situation.route(name=AIDED, agent=agent, **base)] if agent.remaining else []
     return (
         blank_route(situation),
         situation.route(name="agent", agent=plain, **base),
-        situation.route(name=AIDED, agent=agent, **base),
+        *aided,
         situation.route(name=trained.method, agent=page, **adapted),
         situation.route(name=f"{trained.method}+form", agent=told, **adapted),
     )

@@ -45,13 +45,10 @@ class Trained:
 
 
 def agent_of(style: Mapping[str, Any], seed: int) -> AgentSpec:
-    """Return how an agent works that was trained on texts of a style.
-
-    What its form leaves open (`shown`) is no part of the texts, so that it takes any style.
-    """
+    """Return how an agent works that was trained on texts of a style."""
     if not style.get("remaining"):
-        return AgentSpec(seed=seed, shown=True)
-    return AgentSpec(seed=seed, shown=True, remaining=True, max_steps=MAX_STEPS)
+        return AgentSpec(seed=seed)
+    return AgentSpec(seed=seed, remaining=True, max_steps=MAX_STEPS)
 
 
 def record(run: RunDir, trained: Trained) -> None:

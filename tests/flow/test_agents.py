@@ -62,8 +62,7 @@ def test_a_world_has_a_ladder_of_its_own(office: Any) -> None:
     climb = rung.climb("ops", rung.Options(models=("fake:office",), limit=12))
     dev = {arm.route: arm for arm in climb.arms if arm.split == "dev"}
     assert list(dev) == [
-        "empty", "oracle", "blank", "form", "form+cards", "form+guards", "agent", "agent+shown",
-        "agent+shots",
+        "empty", "oracle", "blank", "form", "form+cards", "form+guards", "agent", "agent+shots",
     ]  # fmt: skip
     assert dev["empty"].score == dev["blank"].score == 0.0
     assert dev["oracle"].strict == dev["form"].strict == dev["agent+shots"].strict == 1.0
