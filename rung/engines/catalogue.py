@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_MODEL = "smollm2-135m"
+CONTEXT_TOKENS = 8192
+"""Of a model in this process, where it was trained on so many: what SmolLM2 reads, and enough for
+forty tools as JSON Schemas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

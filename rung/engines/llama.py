@@ -13,6 +13,7 @@ import llguidance
 
 from rung.core.config import num_threads
 from rung.engines.adapter_switch import LlamaSwitch
+from rung.engines.catalogue import CONTEXT_TOKENS
 from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.llama_api import LlamaModel
@@ -27,7 +28,12 @@ class LlamaEngine(InProcessEngine):
     """Runs one GGUF file; satisfies `Engine` and `TokenModel`. Calls are serialised by a lock."""
 
     def __init__(
-        self, model: str, path: Path, *, context_tokens: int = 4096, threads: int | None = None
+        self,
+        model: str,
+        path: Path,
+        *,
+        context_tokens: int = CONTEXT_TOKENS,
+        threads: int | None = None,
     ) -> None:
         self._api = LlamaModel(
             path, context_tokens=context_tokens, threads=threads or num_threads()

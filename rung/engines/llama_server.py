@@ -28,6 +28,7 @@ from rung.core.config import num_threads
 from rung.core.errors import EngineError
 from rung.engines.adapters import adapter_for
 from rung.engines.base import Request
+from rung.engines.catalogue import CONTEXT_TOKENS
 from rung.engines.dialects import Dialect
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
@@ -41,7 +42,12 @@ class LlamaServerEngine(HttpEngine):
     """Runs one GGUF file in a server of its own; satisfies `Engine`."""
 
     def __init__(
-        self, model: str, path: Path, *, context_tokens: int = 4096, threads: int | None = None
+        self,
+        model: str,
+        path: Path,
+        *,
+        context_tokens: int = CONTEXT_TOKENS,
+        threads: int | None = None,
     ) -> None:
         self._base = path
         self._arguments = (str(path), str(context_tokens), str(threads or num_threads()))

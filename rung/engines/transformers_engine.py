@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.core.config import num_threads
+from rung.engines.catalogue import CONTEXT_TOKENS
 from rung.engines.chat import ChatTemplate
 from rung.engines.in_process import InProcessEngine
 from rung.engines.sampling import Grammars
@@ -28,7 +29,12 @@ class TransformersEngine(InProcessEngine):
     """Runs a folder of safetensors or a GGUF file; satisfies `Engine` and `TokenModel`."""
 
     def __init__(
-        self, model: str, path: Path, *, context_tokens: int = 4096, threads: int | None = None
+        self,
+        model: str,
+        path: Path,
+        *,
+        context_tokens: int = CONTEXT_TOKENS,
+        threads: int | None = None,
     ) -> None:
         tokenizer, loaded = load(path, dtype="auto" if has_gpu() else "float32")
         num_vocab = loaded.get_output_embeddings().weight.shape[0]

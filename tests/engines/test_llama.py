@@ -6,6 +6,7 @@ import json
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
 from rung.engines.base import Completion, Request
+from rung.engines.catalogue import CONTEXT_TOKENS
 
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
@@ -223,6 +225,11 @@ def test_threads_take_turns(llama: LlamaEngine) -> None:
 def test_tokens_are_counted_as_plain_text(llama: LlamaEngine) -> None:
     assert llama.count_tokens("") == 0
     assert llama.count_tokens("<|im_end|>") > 1
+
+
+def test_the_whole_context_that_a_model_was_trained_on_can_be_used(model_path: Path) -> None:
+    with closing(LlamaEngine("llama:small", model_path)) as engine:
+        assert engine.capabilities.context_tokens == CONTEXT_TOKENS
 
 
 def test_closing_twice_is_fine_and_asking_after_is_not(model_path: Path) -> None:
