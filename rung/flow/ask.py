@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, EngineError
 from rung.engines.open import price_of_model
 from rung.flow.session import open_session
 from rung.registry import find_route, promoted
 from rung.routes.answer import answer, answered
 from rung.routes.asked import Asked, asked
+from rung.routes.evaluate import Failures
+from rung.routes.runtime import Answer
 from rung.store.facts import MAX_OWNER_CHARS
 from rung.tasks.task import Example, Task
 from rung.worlds.catalog import load
@@ -39,7 +41,8 @@ def ask(
 
     Answers are stored as they come, so a batch that is started again repeats no call and no write.
     With `again` a task that acts on a real system (world `mcp`) acts on every input once more, and
-    one with an owner is answered anew.
+    one with an owner is answered anew. An input whose request a server refuses fails alone, and is
+    asked again in the next batch; five in a row raise EngineError, as an outage does.
     Raises ConfigError when nothing is in service, or a simulated world has nothing to start from.
     """
     with open_session(task) as session:
@@ -54,13 +57,22 @@ def ask(
                 hint=f"rung climb {name} promotes one, or name a measured route with --route",
             )
         price = price_of_model(chosen.model)
-        for given in inputs:
+        failures = Failures()
+        for number, given in enumerate(inputs):
             said = given if isinstance(given, Input) else Input(text=given)
             example = replace(_example(session.task, said.text), owner=said.owner)
-            if again and (session.task.world == "mcp" or example.owner):
-                found = answer(chosen, session.runtime, example)
-            else:
-                found, _ = answered(chosen, session.runtime, example)
+            anew = again and (session.task.world == "mcp" or bool(example.owner))
+            try:
+                if anew:
+                    found = answer(chosen, session.runtime, example)
+                else:
+                    found, _ = answered(chosen, session.runtime, example)
+                failures = Failures()
+            except EngineError as error:
+                if not error.rejected:
+                    raise
+                failures.bear(error, str(number))
+                found = Answer(output=None, status="failed", reason=str(error))
             yield asked(chosen, price, found, session.task.replies)
 
 

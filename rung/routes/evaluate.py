@@ -69,30 +69,30 @@ def answer_all(
     A passing outage or a refused request makes a failed answer that is not stored; three outages,
     or five refused examples, in a row raise EngineError, as every other error of the engine does.
     """
-    failures = _Failures()
+    failures = Failures()
     for example in examples:
         for sample in range(samples):
             try:
                 found, cached = answered(route, runtime, example, sample)
-                failures = _Failures()
+                failures = Failures()
             except EngineError as error:
-                failures.bear(error, example)
+                failures.bear(error, example.id)
                 found, cached = Answer(output=None, status="failed", reason=str(error)), False
             yield Answered(example=example, sample=sample, answer=found, cached=cached)
 
 
 @dataclass(slots=True)
-class _Failures:
+class Failures:
     """What went wrong since the last answer."""
 
     num_outages: int = 0
     rejected: set[str] = field(default_factory=set)
-    """Ids of examples."""
+    """Ids of examples, or other names of inputs."""
 
-    def bear(self, error: EngineError, example: Example) -> None:
+    def bear(self, error: EngineError, named: str) -> None:
         """Count an error, or raise it where nothing speaks for the next example."""
         if error.rejected:
-            self.rejected.add(example.id)
+            self.rejected.add(named)
             if len(self.rejected) >= MAX_REJECTED:
                 raise EngineError(
                     f"{error.message} ({MAX_REJECTED} examples in a row)", hint=error.hint

@@ -14,6 +14,7 @@ import tickets
 from openai_server import OpenAIServer, Reply, chat
 from rung.core.config import home
 from rung.core.errors import EngineError
+from rung.flow.run import run_route
 from rung.ladder.climb import draw
 from rung.ladder.result import Climb
 from rung.report.summary import notes
@@ -109,3 +110,25 @@ def test_a_server_that_refuses_everything_ends_the_climb(server: Choosy, num_ans
     server.patience = num_answered
     with pytest.raises(EngineError, match=rf"against our policy \({MAX_REJECTED} examples in a"):
         climb_over_http()
+
+
+@pytest.mark.usefixtures("mail")
+def test_a_refused_input_of_a_batch_fails_alone_and_is_asked_again(server: Choosy) -> None:
+    run_route("mail", "json", model="http:strong", limit=2)
+    server.word = "forbidden"
+    batch = ["My bill is too high", "a forbidden one", "My bill is wrong"]
+    said = list(rung.ask("mail", batch, route="json"))
+    assert [one.status for one in said] == ["ok", "failed", "ok"]
+    assert "against our policy" in said[1].reason
+    server.word, num_before = "", len(server.posts)
+    assert [one.status for one in rung.ask("mail", batch, route="json")] == ["ok"] * 3
+    assert len(server.posts) == num_before + 1
+
+
+@pytest.mark.usefixtures("mail")
+def test_a_batch_of_which_everything_is_refused_ends(server: Choosy) -> None:
+    run_route("mail", "json", model="http:strong", limit=2)
+    server.word = "forbidden"
+    said = rung.ask("mail", [f"forbidden {i}" for i in range(9)], route="json")
+    with pytest.raises(EngineError, match="against our policy"):
+        list(said)
