@@ -10,6 +10,7 @@ from rung.engines.catalogue import DEFAULT_MODEL
 from rung.flow.recorded import is_recorded, run_recorded
 from rung.flow.session import Session, Tell, open_session, situation
 from rung.ladder import trained
+from rung.ladder.agent import AGENT_OPTIONAL
 from rung.ladder.climb import draw
 from rung.ladder.floors import floor_routes
 from rung.ladder.measure import to_arm
@@ -74,9 +75,10 @@ def mean_fields(arm: Arm) -> dict[str, float]:
 def _find(session: Session, name: str, model: str, seed: int) -> Route:
     """Return a route measured before, else one that the ladder or the floors propose.
 
-    What training made is looked for first: the name goes with the adapter trained last.
+    What training made is looked for first: the name goes with the adapter trained last, and so does
+    the untrained agent with its aids.
     """
-    method = name.split("+")[0]
+    method = "sft" if name == trained.AIDED else name.split("+")[0]
     if method in LEARNING_RATES:
         for route in trained.propose(situation(session, model, seed), method):
             if route.name == name:
@@ -92,5 +94,6 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
 
 def _proposals(session: Session, model: str, seed: int) -> list[Route]:
     small = situation(session, model, seed)
-    rungs = select_rungs((), in_world=bool(session.task.world))
+    in_world = bool(session.task.world)
+    rungs = [*select_rungs((), in_world=in_world), *(AGENT_OPTIONAL if in_world else ())]
     return [*floor_routes(small), *(route for rung in rungs for route in rung.propose(small))]

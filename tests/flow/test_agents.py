@@ -85,7 +85,11 @@ def test_only_rungs_of_this_ladder_can_be_named(office: Any) -> None:
 def test_a_route_that_was_run_can_be_gated(office: Any) -> None:
     arm, _ = run_route("ops", "agent", model="fake:office", limit=4)
     assert arm.strict == 1.0
-    with pytest.raises(RungError, match=r"no measured route 'blank' \(there are: agent\)"):
+    shown, _ = run_route("ops", "agent+shown", model="fake:office", limit=4)
+    assert (shown.rung, shown.strict) == ("shown", 1.0)
+    with pytest.raises(
+        RungError, match=r"no measured route 'blank' \(there are: agent, agent\+shown\)"
+    ):
         gate("ops", "agent")
     run_route("ops", "blank", model="fake:office", limit=4)
     assert gate("ops", "agent", limit=12).report.incumbent == "blank"
