@@ -108,10 +108,10 @@ def test_a_climb_that_names_the_rung_shows_its_arm(opened: Opened) -> None:
     }
     assert arms["form"].score == arms["form+prior"].score < 0.6
     assert arms["form+calibrated"].score > arms["form"].score + 0.3
-    console = Console(width=120, file=io.StringIO())
+    console = Console(width=160, file=io.StringIO())
     render_climb(climb, console)
     table = console.file.getvalue()  # type: ignore[attr-defined]
-    assert re.search(r"form\+calibrated +(\.9|1\.0)", table)
+    assert re.search(r"form\+calibrated +(\.9|1\.0)", table), table
 
     asked = {line.question: line for line in climb.answered}
     for other in ("form", "form+prior"):
