@@ -15,18 +15,21 @@ def show(
 ) -> None:
     """Show a task: instruction, splits with hashes, form, scoring, error costs, gate, routes."""
     from rung.flow.show import describe
+    from rung.report.format import plain
 
     about = describe(name)
     if as_json:
         print_json(about)
         return
-    print(f"{about['task']}: {about['title']}\n{about['instruction']}\n")
+    told = "\n".join(map(plain, about["instruction"].splitlines()))
+    print(f"{about['task']}: {plain(about['title'])}\n{told}\n")
     print("splits")
     for split, (count, digest) in about["splits"].items():
         print(f"  {split:<8} {count:>7}  sha256 {digest[:16]}")
     print("form")
     for slot in about["form"]:
-        print(f"  {slot}")
+        indent = slot[: len(slot) - len(slot.lstrip())]
+        print(f"  {indent}{plain(slot)}")
     _section("scoring", about["scoring"])
     _section("error cost", about["error_cost"])
     _section("gate", about["gate"])
@@ -40,6 +43,8 @@ def show(
 
 
 def _section(title: str, values: dict[str, Any]) -> None:
+    from rung.report.format import plain
+
     print(title)
     for key, value in values.items():
-        print(f"  {key}: {value}")
+        print(f"  {plain(key)}: {plain(str(value))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,19 @@ def test_a_copied_task_is_not_the_task_that_it_was_copied_from(rung_command, mai
     contract = tasks / "copy" / "task.toml"
     contract.write_text(contract.read_text("utf-8").replace('"mail"', '"copy"'), "utf-8")
     assert rung_command("show", "copy").out.startswith("copy: ")
+
+
+def test_escape_codes_of_a_foreign_task_do_not_reach_the_terminal(
+    rung_command, mail: str, tmp_path
+):  # type: ignore[no-untyped-def]
+    contract = tmp_path / "rung" / "tasks" / mail / "task.toml"
+    said = re.sub(r'(?m)^(title|instruction) = "', r'\1 = "\\u001b[2J', contract.read_text("utf-8"))
+    assert said.count("u001b") == 2
+    contract.write_text(said, "utf-8")
+    shown = rung_command("show", mail)
+    assert shown.code == 0
+    assert "\x1b" not in shown.out
+    assert shown.out.count("\N{REPLACEMENT CHARACTER}[2J") == 2
 
 
 def test_init_refuses_options_that_would_have_no_effect(rung_command, tmp_path: Path):  # type: ignore[no-untyped-def]
