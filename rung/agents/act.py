@@ -18,7 +18,7 @@ from rung.agents.journal import Tape
 from rung.agents.read_back import contradiction, reader_of
 from rung.agents.remaining import Remaining
 from rung.agents.seen import Seen
-from rung.agents.shown import offered
+from rung.agents.shown import Shown
 from rung.agents.words import FINDS, words_of
 from rung.core.hashing import canonical_json
 from rung.worlds.world import Call, Result, Tool
@@ -47,11 +47,11 @@ class Hands:
         self._max_tokens = max_observation_tokens
         self._guard = Guard(assignment.actions.tools) if assignment.spec.guards else None
         brief = assignment.world.brief(assignment.example)
-        self._seen = Seen(assignment.example.input, brief, assignment.instruction)
+        texts = (assignment.example.input, brief, assignment.instruction)
+        self._seen = Seen(*texts)
+        self._shown = Shown(self._seen, *texts) if assignment.spec.shown else None
         self._remaining = Remaining() if assignment.spec.remaining else None
         self._num_blocked = 0
-        self._blocked_tools: set[str] = set()
-        """Tools of writes that were blocked since the last call was made."""
         self._asked: dict[str, int] = {}
         self._in_doubt: dict[str, int] = {}
         """Writes that may have been done, until a call goes well: where a server does not say which
@@ -63,10 +63,9 @@ class Hands:
 
     def offered(self) -> Actions:
         """Return what the next step may be; only a form can be held to it."""
-        actions, spec = self._assignment.actions, self._assignment.spec
-        if not spec.shown or spec.loop != "form":
-            return actions
-        return offered(actions, self._seen, self._blocked_tools)
+        actions = self._assignment.actions
+        in_form = self._assignment.spec.loop == "form"
+        return self._shown.offered(actions) if self._shown and in_form else actions
 
     def do(self, call: Call) -> Step:
         """Make a call or say why not; the step lacks only what the model said."""
@@ -75,7 +74,8 @@ class Hands:
             return step
         if (block := self._block(call)) is not None:
             self._num_blocked += 1
-            self._blocked_tools.add(call.tool)
+            if self._shown:
+                self._shown.block(call.tool)
             self.is_stopped = block.final or self._num_blocked >= MAX_BLOCKED
             return Step(call=call, blocked=block.rule, observation=block.text)
         tool = self._assignment.actions.find(call.tool)
@@ -118,7 +118,6 @@ class Hands:
         results = recovery.perform(self._call, call, retries=retries)
         result = results[-1]
         self._num_blocked = 0
-        self._blocked_tools.clear()
         told = observation_of(self._assignment, call, results, self._max_tokens)
         if may_have_acted and result.fault == "tool":
             told = recovery.broken_off(call, result)
@@ -142,7 +141,9 @@ class Hands:
         return self._tape.call(call)
 
     def _remember(self, call: Call, result: Result, tool: Tool, *, took: bool) -> None:
-        self._seen.add(call, result, writes=tool.writes)
+        value = self._seen.add(call, result, writes=tool.writes)
+        if self._shown:
+            self._shown.add(call, value)
         if not result.error:
             self._in_doubt.clear()
             if tool.writes:

@@ -14,7 +14,9 @@ from typing import Any
 EMAIL = re.compile(r"\w[\w.+%'-]*@[\w-]+(?:\.[\w-]+)+")
 _KEY = re.compile(r"(?i:(?:.*[_.-])?ids?)|.*[a-z0-9](?:Id|ID)s?")
 _ABOUT = re.compile(r"(?:the |an? )?(?:[\w-]+ )?(?:id|identifier)s?\b", re.IGNORECASE)
-_MAIL_KEY = re.compile(r"(?i:(?:.*_)?e?mail(?:_address)?)|(?:.*[a-z])?Email(?:Address)?")
+_MAIL_KEY = re.compile(
+    r"(?i:(?:.*_)?(?:email|e?mail_address))|.*[a-z]Email|(?:.*[a-z]E|e)?mailAddress"
+)
 _MAIL_ABOUT = re.compile(
     r"(?:the |an? )?(?:e-?)?mail address(?: of (?:the |an? )?[\w ]+)?", re.IGNORECASE
 )

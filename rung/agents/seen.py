@@ -12,18 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rung.agents.ids import (
-    EMAIL,
-    ids_under_keys,
-    is_id_key,
-    leaves,
-    matches,
-    occurs,
-    shape_of,
-    without,
-)
+from rung.agents.ids import ids_under_keys, is_id_key, leaves, occurs, shape_of, without
 from rung.agents.observe import is_empty
-from rung.agents.words import FINDS, words_of
 from rung.worlds.world import Call, Result
 
 _MIN_WORDS = 12
@@ -48,34 +38,24 @@ class Seen:
         self.shapes: set[str] = set()
         """Expressions of the ids met so far."""
         self._shapes_under: dict[str, set[str]] = {}
-        self._ids_under: dict[str, list[str]] = {}
-        """Ids as they were spelled, in order; those under plain `id` under their kinds' names."""
-        self._of_named_kind: set[str] = set()
         self.last_look_up: LookUp | None = None
         self.settled: set[str] = set()
         """Values of records that a result showed alone: whoever asked for one found it."""
         self.has_running_text = False
         """Whether a result held sentences, which may say how to decide."""
         self._shown = self.prompt
-        self._spelled = "\n".join([request, *others])
-        """What was shown, not folded, and all of a result that is text."""
 
-    def add(self, call: Call, result: Result, *, writes: bool) -> None:
-        """Take a result; a failed or empty one shows nothing."""
+    def add(self, call: Call, result: Result, *, writes: bool) -> Any:
+        """Take a result and return what of it was shown; a failed or empty one shows nothing."""
         if not writes:
             self.last_look_up = LookUp(call=call, value=result.value, before=self._shown)
         if result.error or is_empty(result.value, call.arguments):
-            return
+            return None
         value = _answer(result.value, call.arguments)
         for name, one in ids_under_keys(value):
             self._shapes_under.setdefault(name, set()).add(shape_of(one))
             self.shapes |= {shape_of(one)} - {""}
-            for key in _keys_of(name, call, value):
-                self._ids_under.setdefault(key, []).append(one)
-            if not _is_plain(name):
-                self._of_named_kind.add(one)
-        self._spelled = "\n".join([self._spelled, *_texts(value)])
-        texts = [text.casefold() for text in _texts(value)]
+        texts = [text.casefold() for text in texts_in(value)]
         self.has_running_text |= any(len(text.split()) >= _MIN_WORDS for text in texts)
         if len(records_in(value)) < 2:
             self.settled |= set(texts)
@@ -84,31 +64,11 @@ class Seen:
             for asked in filter(None, (str(leaf).strip() for _, leaf in leaves(call.arguments))):
                 text = without(asked.casefold(), text)
         self._shown = f"{self._shown}\n{text}"
+        return value
 
     def has(self, value: str) -> bool:
         """Return whether a value was shown."""
         return occurs(value.casefold(), self._shown)
-
-    def mails(self) -> list[str]:
-        """Return the mail addresses that were shown, in order."""
-        found = dict.fromkeys(EMAIL.findall(self._spelled))
-        return [one for one in found if self.has(one)]
-
-    def ids_of(self, name: str) -> list[str] | None:
-        """Return every shown value that may be an id of this name; None where that cannot be told.
-
-        It can where results showed ids under this name, or under plain `id` by a look-up of such
-        records, and all of them have a look that tells ids from words. What looks the same counts
-        wherever it stood, unless it was shown under another name that tells a kind.
-        """
-        mine = self._ids_under.get(_singular(name), [])
-        shapes = set(map(shape_of, mine))
-        if not mine or "" in shapes:
-            return None
-        others = self._of_named_kind - set(mine)
-        alike = [one for shape in sorted(shapes) for one in matches(shape, self._spelled)]
-        found = [*mine, *(one for one in alike if one not in others)]
-        return [one for one in dict.fromkeys(found) if self.has(one)]
 
     def misfits(self, name: str, value: str) -> bool:
         """Return whether a value is words where ids of this name are codes: an unresolved title.
@@ -147,35 +107,14 @@ def _answer(value: Any, asked: Mapping[str, Any]) -> Any:
     return {name: one for name, one in value.items() if name in own or is_id_key(str(name))}
 
 
-def _keys_of(name: str, call: Call, value: Any) -> list[str]:
-    """Return the names of arguments that an id shown under this name may be for.
-
-    A plain `id` is of the kind that its look-up or the list it stands in is called after.
-    """
-    if not _is_plain(name):
-        return [_singular(name)]
-    lists = [str(key) for key, one in value.items()] if isinstance(value, Mapping) else []
-    kinds = words_of(" ".join([call.tool, *lists])) - FINDS - {"id"}
-    return ["id", *(f"{kind}_id" for kind in sorted(kinds))]
-
-
-def _is_plain(name: str) -> bool:
-    return words_of(name) == {"id"}
-
-
-def _singular(name: str) -> str:
-    """Return an id's name folded, as of one: `cardIds` is `card_id`."""
-    return re.sub(r"(?<=[a-z])(?=I[dD]s?$)", "_", name).casefold().removesuffix("s")
-
-
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """Yield every scalar and every name in a result as text."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield str(key)
-            yield from _texts(inner)
+            yield from texts_in(inner)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item)
+            yield from texts_in(item)
     elif value is not None:
         yield str(value)

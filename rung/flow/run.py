@@ -76,9 +76,9 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
     """Return a route measured before, else one that the ladder or the floors propose.
 
     What training made is looked for first: the name goes with the adapter trained last, and so does
-    the untrained agent with its aids.
+    the untrained agent that is told what that one is.
     """
-    method = "sft" if name == trained.AIDED else name.split("+")[0]
+    method = "sft" if name == trained.LEFT else name.split("+")[0]
     if method in LEARNING_RATES:
         for route in trained.propose(situation(session, model, seed), method):
             if route.name == name:

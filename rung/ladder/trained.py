@@ -20,8 +20,8 @@ from rung.tasks.generation import of_split
 from rung.train.plan import MIN_EXAMPLES
 from rung.train.trained import Trained, agent_of, find_trained
 
-AIDED = "agent+aids"
-"""Name of the untrained agent that works as the trained one does."""
+LEFT = "agent+left"
+"""Name of the untrained agent that is told which rows are left, as the trained one is."""
 _HOW = {
     "sft": "on train's answers",
     "rft": "on its own answers that were verified",
@@ -60,11 +60,11 @@ def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
     base = {"rung": "recovery", "output": "agent"}
-    aided = [situation.route(name=AIDED, agent=agent, **base)] if agent.remaining else []
+    left = situation.route(name=LEFT, agent=agent, **base)
     return (
         blank_route(situation),
         situation.route(name="agent", agent=plain, **base),
-        *aided,
+        *((left,) if agent.remaining else ()),
         situation.route(name=trained.method, agent=page, **adapted),
         situation.route(name=f"{trained.method}+form", agent=told, **adapted),
     )

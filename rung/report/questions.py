@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from rung.core.records import Row
 from rung.ladder.result import Answered, Arm
-from rung.ladder.trained import AIDED
+from rung.ladder.trained import LEFT
 from rung.report import format as fmt
 from rung.report.pairing import (
     Pair,
@@ -167,7 +167,7 @@ def _trained(arms: Sequence[Arm]) -> Iterator[Answered]:
     second method adds to the first."""
     for arm in (arm for rung in TRAINED_RUNGS for arm in _of_rung(arms, rung)):
         if arm.route.endswith("+form"):
-            told = next((one for one in arms if one.route == AIDED), None)
+            told = next((one for one in arms if one.route == LEFT), None)
             base = told or _first(arms, "recovery") or _first(arms, "form")
             yield from _against_twin(arm, base, "Did training add to {}?")
             yield from _against_twin(arm, _twin(arm, arms), "Does the form still add to {}?")

@@ -12,7 +12,7 @@ from rung.agents.actions import ABSTAIN, FINISH, Actions, actions_of, arguments_
 from rung.agents.ids import mail_arguments
 from rung.agents.run import run_agent
 from rung.agents.seen import Seen
-from rung.agents.shown import MAX_CHOICES, offered
+from rung.agents.shown import MAX_CHOICES, Shown
 from rung.agents.spec import AgentSpec
 from rung.engines.base import Capabilities
 from rung.engines.fake import FakeEngine
@@ -27,11 +27,13 @@ SEARCH = Call(tool="cards.search", arguments={"query": "summit"})
 FIND = Call(tool="people.find", arguments={"name": "Bo"})
 
 
-def seen(*results: Any, request: str = "Move the venue card.", call: Call = SEARCH) -> Seen:
-    made = Seen(request, BRIEF, INSTRUCTION)
+def seen(*results: Any, request: str = "Move the venue card.", call: Call = SEARCH) -> Shown:
+    texts = (request, BRIEF, INSTRUCTION)
+    made = Seen(*texts)
+    shown = Shown(made, *texts)
     for value in results:
-        made.add(call, Result(value=value), writes=False)
-    return made
+        shown.add(call, made.add(call, Result(value=value), writes=False))
+    return shown
 
 
 def argument(actions: Actions, name: str, key: str) -> Any:
@@ -40,7 +42,7 @@ def argument(actions: Actions, name: str, key: str) -> Any:
 
 
 def test_an_id_is_one_of_those_that_were_shown() -> None:
-    narrowed = offered(ACTIONS, seen(CARDS))
+    narrowed = seen(CARDS).offered(ACTIONS)
     for name in ("cards.move", "cards.get"):
         assert argument(narrowed, name, "card_id") == {
             "enum": ["card_901", "card_903", "card_917"],
@@ -52,12 +54,12 @@ def test_an_id_is_one_of_those_that_were_shown() -> None:
 
 def test_an_id_stays_free_until_its_look_is_known() -> None:
     for shown in (seen(), seen(PEOPLE, call=FIND), seen([{"card_id": "Venue"}])):
-        assert argument(offered(ACTIONS, shown), "cards.move", "card_id") == text("id of the card")
+        assert argument(shown.offered(ACTIONS), "cards.move", "card_id") == text("id of the card")
 
 
 def test_an_id_of_the_request_counts_beside_those_of_results() -> None:
     shown = seen([CARDS[0]], request="Do with card_955 as with the budget.")
-    assert argument(offered(ACTIONS, shown), "cards.move", "card_id")["enum"] == [
+    assert argument(shown.offered(ACTIONS), "cards.move", "card_id")["enum"] == [
         "card_901",
         "card_955",
     ]
@@ -65,18 +67,18 @@ def test_an_id_of_the_request_counts_beside_those_of_results() -> None:
 
 def test_the_look_alone_does_not_make_an_id_of_another_kind_one_of_this() -> None:
     rows = [{"card_id": "00000012", "mail_id": "00000077", "note": "see 00000013"}]
-    chosen = argument(offered(ACTIONS, seen(rows)), "cards.move", "card_id")["enum"]
+    chosen = argument(seen(rows).offered(ACTIONS), "cards.move", "card_id")["enum"]
     assert chosen == ["00000012", "00000013"]
 
 
 def test_a_plain_id_is_of_the_kind_its_look_up_is_called_after() -> None:
     rows = [{"id": "card_901"}, {"id": "card_903"}]
-    assert argument(offered(ACTIONS, seen(rows)), "cards.move", "card_id")["enum"] == [
+    assert argument(seen(rows).offered(ACTIONS), "cards.move", "card_id")["enum"] == [
         "card_901",
         "card_903",
     ]
     other = seen([{"id": "P-100200"}], call=FIND)
-    assert argument(offered(ACTIONS, other), "cards.move", "card_id") == text("id of the card")
+    assert argument(other.offered(ACTIONS), "cards.move", "card_id") == text("id of the card")
 
 
 @pytest.mark.parametrize(
@@ -98,15 +100,16 @@ def test_mail_arguments_are_told_by_their_schemas(schema: dict[str, Any], is_one
 @pytest.mark.parametrize("name", ["email", "assigned_to_email", "assigneeEmail", "email_address"])
 def test_mail_arguments_without_a_description_are_told_by_name(name: str) -> None:
     bare = {"type": "string"}
-    assert mail_arguments({"properties": {name: bare, "email_id": bare, "mails": bare}}) == {name}
+    others = dict.fromkeys(("email_id", "mail", "mails", "email_text"), bare)
+    assert mail_arguments({"properties": {name: bare, **others}}) == {name}
 
 
 def test_a_mail_is_not_sent_before_an_address_was_shown() -> None:
-    assert "mail.send" not in offered(ACTIONS, seen()).names
-    narrowed = offered(ACTIONS, seen([PEOPLE[1]], call=FIND))
+    assert "mail.send" not in seen().offered(ACTIONS).names
+    narrowed = seen([PEOPLE[1]], call=FIND).offered(ACTIONS)
     assert argument(narrowed, "mail.send", "to")["enum"] == ["bo.ray@kite.io"]
     asked = seen(request="Tell Sam.Ode@kite.io, not ana.li@kite.io.")
-    assert argument(offered(ACTIONS, asked), "mail.send", "to")["enum"] == [
+    assert argument(asked.offered(ACTIONS), "mail.send", "to")["enum"] == [
         "Sam.Ode@kite.io",
         "ana.li@kite.io",
     ]
@@ -117,14 +120,14 @@ def test_a_look_up_goes_without_an_address_or_keeps_it_free() -> None:
     may = tool("tasks.list", "List.", owner={**address, "optional": True}, board=text())
     must = tool("tasks.of", "List.", owner=dict(address))
     actions = actions_of([may, must], abstain=True)
-    narrowed = offered(actions, seen())
+    narrowed = seen().offered(actions)
     assert argument(narrowed, "tasks.list", "owner") is None
     assert argument(narrowed, "tasks.of", "owner") == address
 
 
 def test_what_cannot_be_narrowed_stays_as_it_is() -> None:
     many = [{"card_id": f"card_{i:03d}"} for i in range(MAX_CHOICES + 1)]
-    assert offered(ACTIONS, seen(many)).find("cards.move") is ACTIONS.find("cards.move")
+    assert seen(many).offered(ACTIONS).find("cards.move") is ACTIONS.find("cards.move")
     schema = {
         "type": "object",
         "properties": {"card_id": {"type": "string"}, "title": {"type": "string"}},
@@ -133,13 +136,13 @@ def test_what_cannot_be_narrowed_stays_as_it_is() -> None:
     either = Tool(name="cards.drop", description="Drop.", parameters=schema, writes=True)
     actions = actions_of([], abstain=True)
     whole = Actions(tools=(either, *actions.tools), form=actions.form)
-    assert offered(whole, seen(CARDS)) is whole
+    assert seen(CARDS).offered(whole) is whole
 
 
 def test_a_list_of_ids_and_a_narrower_schema_are_kept_to() -> None:
     ids: dict[str, Any] = {"type": "array", "items": {"type": "string", "pattern": "^card_90"}}
     actions = actions_of([tool("cards.drop", "Drop.", writes=True, card_ids=ids)], abstain=True)
-    narrowed = argument(offered(actions, seen(CARDS)), "cards.drop", "card_ids")
+    narrowed = argument(seen(CARDS).offered(actions), "cards.drop", "card_ids")
     assert narrowed == {
         "type": "array",
         "items": {"enum": ["card_901", "card_903"]},
@@ -155,12 +158,14 @@ def test_a_list_of_ids_and_a_narrower_schema_are_kept_to() -> None:
 )
 def test_an_address_that_may_be_null_is_a_choice_with_null(schema: dict[str, Any]) -> None:
     must = tool("tasks.of", "List.", writes=True, owner=schema)
-    narrowed = offered(actions_of([must], abstain=True), seen(request="Those of a@b.io?"))
+    narrowed = seen(request="Those of a@b.io?").offered(actions_of([must], abstain=True))
     assert argument(narrowed, "tasks.of", "owner") == {"enum": ["a@b.io", None]}
 
 
 def test_a_blocked_tool_is_not_offered_and_the_endings_always_are() -> None:
-    names = offered(ACTIONS, seen(CARDS), {"cards.move"}).names
+    shown = seen(CARDS)
+    shown.block("cards.move")
+    names = shown.offered(ACTIONS).names
     assert "cards.move" not in names
     assert names[-2:] == [FINISH, ABSTAIN]
 
@@ -221,11 +226,13 @@ def test_the_oracles_steps_of_bundled_worlds_are_always_offered(name: str) -> No
 def _walk(world: Any, one: Any, instruction: str) -> None:
     actions = actions_of(world.tools(one), abstain=True)
     session = world.start(one)
-    shown = Seen(one.input, world.brief(one), instruction)
+    texts = (one.input, world.brief(one), instruction)
+    counted = Seen(*texts)
+    shown = Shown(counted, *texts)
     for call in world.oracle(one):
-        now = offered(actions, shown).find(call.tool)
+        now = shown.offered(actions).find(call.tool)
         assert now is not None, (one.id, call)
         assert not violations(dict(call.arguments), arguments_schema(now)), (one.id, call)
         made = actions.find(call.tool)
         assert made is not None
-        shown.add(call, session.call(call), writes=made.writes)
+        shown.add(call, counted.add(call, session.call(call), writes=made.writes))

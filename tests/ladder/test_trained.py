@@ -109,7 +109,7 @@ def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(
     assert [agent.remaining for agent in agents] == [False, False, True, True, True]
     assert agents[1].max_steps < agents[2].max_steps == agents[3].max_steps == agents[4].max_steps
     twin = proposed(world)[2]
-    assert (twin.name, twin.rung, twin.adapter) == ("agent+aids", "recovery", "")
+    assert (twin.name, twin.rung, twin.adapter) == ("agent+left", "recovery", "")
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,11 @@ def test_training_is_not_credited_for_being_told_what_is_left(arm_of):
     found = answer_questions(
         [
             arm_of("recovery", [0.0] * 40, route="agent"),
-            arm_of("recovery", [1.0, 0.0] * 20, route="agent+aids"),
+            arm_of("recovery", [1.0, 0.0] * 20, route="agent+left"),
             arm_of("sft", [1.0, 0.0] * 20, route="sft+form"),
         ]
     )
-    told = line(found, "Did training add to agent+aids?").interpretation
+    told = line(found, "Did training add to agent+left?").interpretation
     assert told.startswith("no difference")
 
 
