@@ -115,6 +115,11 @@ def test_a_mail_is_not_sent_before_an_address_was_shown() -> None:
     ]
 
 
+def test_an_address_that_a_result_merely_repeats_was_not_shown() -> None:
+    asked = Call(tool="people.find", arguments={"name": "made.up@kite.io"})
+    assert seen("Nobody has made.up@kite.io here.", call=asked).mails() == []
+
+
 def test_a_look_up_goes_without_an_address_or_keeps_it_free() -> None:
     address = {"type": "string", "format": "email"}
     may = tool("tasks.list", "List.", owner={**address, "optional": True}, board=text())
@@ -180,7 +185,13 @@ def test_a_model_is_held_to_it_and_the_switch_turns_it_off() -> None:
     chosen = '"enum": ["card_901", "card_903"]'
     assert chosen in last_schema(AgentSpec(shown=True))
     assert chosen not in last_schema(AgentSpec())
-    assert chosen not in last_schema(AgentSpec(shown=True, loop="text"))
+
+
+def test_a_server_is_offered_its_own_tools_as_they_are() -> None:
+    """Only a form can be held to what was shown."""
+    engine = FakeEngine(script=["Done."], capabilities=Capabilities(tool_calls=True))
+    run_agent(AgentSpec(loop="native", shown=True), engine, Board(), MOVE, INSTRUCTION)
+    assert "mail.send" in [tool.name for tool in engine.requests[0].tools]
 
 
 def test_after_a_block_the_same_write_waits_for_a_call() -> None:
