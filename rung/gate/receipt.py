@@ -20,6 +20,7 @@ from typing import Any
 import rung
 from rung.core.clock import now_utc
 from rung.core.errors import GateError, RungError
+from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json, content_hash, file_sha256
 from rung.gate.limits import Targets
 from rung.gate.rows import read_rows
@@ -87,7 +88,7 @@ def make_receipt(
 
 def save_receipt(path: Path, receipt: Mapping[str, Any]) -> None:
     """Write a receipt, keys in order, one per line."""
-    path.write_text(json.dumps(receipt, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_atomic(path, json.dumps(receipt, indent=1, ensure_ascii=False) + "\n")
 
 
 def _reference(name: str, path: Path, folder: Path) -> dict[str, str]:

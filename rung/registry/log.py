@@ -76,13 +76,16 @@ def record_verdict(
 
 
 def passed(store: Store, task: str, route: Route) -> dict[str, Any] | None:
-    """Return the latest receipt in which the gate said promote to this route, or None."""
+    """Return the latest receipt in which the gate said promote to this route.
+
+    None when there is none, or when the gate has rejected the route since; hold takes nothing back.
+    """
     for entry in reversed(_lines(store, task)):
-        if entry.action == VERDICT:
-            verdicts = entry.payload["receipt"]["report"]["candidates"]
-            names = [item["name"] for item in verdicts if item["verdict"] == PROMOTE]
-            if route.hash in (entry.payload["routes"][name] for name in names):
-                return dict(entry.payload["receipt"])
+        if entry.action != VERDICT:
+            continue
+        for item in entry.payload["receipt"]["report"]["candidates"]:
+            if entry.payload["routes"][item["name"]] == route.hash and item["verdict"] != "hold":
+                return dict(entry.payload["receipt"]) if item["verdict"] == PROMOTE else None
     return None
 
 

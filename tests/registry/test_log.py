@@ -82,6 +82,26 @@ def test_only_a_promote_verdict_passes() -> None:
     store.close()
 
 
+def test_a_later_rejection_takes_a_pass_back_and_a_hold_does_not() -> None:
+    store = Store()
+
+    def judged(verdict: str, number: int) -> None:
+        report = {"candidates": [{"name": "a", "verdict": verdict}]}
+        record_verdict(store, "t", {"report": report, "n": number}, [A])
+
+    judged("promote", 1)
+    judged("hold", 2)
+    found = passed(store, "t", A)
+    assert found is not None and found["n"] == 1
+    judged("reject", 3)
+    judged("hold", 4)
+    assert passed(store, "t", A) is None
+    judged("promote", 5)
+    found = passed(store, "t", A)
+    assert found is not None and found["n"] == 5
+    store.close()
+
+
 def test_a_route_survives_json_and_names_do_not_count() -> None:
     assert Route.from_json(B.to_json()) == B
     other = Route.from_json({**B.to_json(), "name": "another"})
