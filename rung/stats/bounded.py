@@ -33,6 +33,7 @@ from rung.stats.clusters import Clusters, Floats
 
 _FINEST_STEPS, _COARSEST_STEPS = 480, 30
 _MAX_CELLS = 1 << 16
+_MOST_CELLS = 1 << 20
 _SMALLEST_P = 1e-12
 
 
@@ -107,9 +108,11 @@ def _upper_tail(atoms: Floats, weights: Floats, num_draws: int, threshold: float
     An atom between two grid points is split so that its mean is kept, which only adds spread.
     """
     span = float(np.ptp(atoms))
-    steps = _FINEST_STEPS
+    steps = float(_FINEST_STEPS)
     while steps > _COARSEST_STEPS and num_draws * span * steps > _MAX_CELLS:
-        steps //= 2
+        steps /= 2
+    while num_draws * span * steps > _MOST_CELLS:  # one group holds most of many examples
+        steps /= 2
     start = math.floor(float(atoms.min()) * steps)
     place = atoms * steps - start
     cell = np.floor(place + 1e-9).astype(np.int64)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from rung.stats import bounded
 from rung.stats.bounded import mean_greater_p, mean_lower_bound
 from rung.stats.clusters import cluster
 from rung.stats.multiple import holm
@@ -212,3 +213,30 @@ def test_fewest_groups_of_a_margin(margin, alpha, num_groups):
 )
 def test_holm_known_answers(p, adjusted):
     assert holm(p) == pytest.approx(adjusted)
+
+
+def test_one_group_that_holds_half_of_all_takes_no_more_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its grid was num_groups squared: minutes and gigabytes at 2,000 groups."""
+    rng = np.random.default_rng(0)
+    gains = (1.0 + rng.choice([-1.0, 0.0, 1.0], p=[0.05, 0.85, 0.1], size=600)) / 2.0
+    small = cluster(gains, [*range(300), *[0] * 300])
+    exact = [mean_greater_p(small, mean) for mean in (0.4, 0.45, 0.5)]
+    sizes: list[int] = []
+    power = bounded._power
+    monkeypatch.setattr(bounded, "_MOST_CELLS", 1 << 17)
+    monkeypatch.setattr(
+        bounded, "_power", lambda values, n: sizes.append(len(values)) or power(values, n)
+    )
+    coarse = [mean_greater_p(small, mean) for mean in (0.4, 0.45, 0.5)]
+    assert max(sizes) <= 1 << 17
+    assert coarse == pytest.approx(exact, abs=0.01)
+    monkeypatch.undo()
+    sizes.clear()
+    monkeypatch.setattr(
+        bounded, "_power", lambda values, n: sizes.append(len(values)) or power(values, n)
+    )
+    gains = np.where(rng.random(4000) < 0.1, 0.5, 1.0)
+    mean_greater_p(cluster(gains, [*range(2000), *[0] * 2000]), 0.9)
+    assert max(sizes) <= 1 << 20
