@@ -53,6 +53,7 @@ def fill(
         prefix=lead,
         thinking=how.thinking,
         max_tokens=how.max_tokens,
+        temperature=0.0 if engine.capabilities.choice_logprobs else how.temperature,
         seed=how.seed,
     )
     if engine.capabilities.tokens:
@@ -66,7 +67,7 @@ def fill(
         except EngineError as error:
             if not error.refused:
                 raise
-    whole = replace(request, prefix="")
+    whole = replace(request, prefix="", temperature=how.temperature)
     return fill_whole(form, engine, whole, how.known, lead, how.retries, source)
 
 

@@ -141,18 +141,22 @@ def _merged(form: Form, read: Any, right: Mapping[str, Any], known: Mapping[str,
 
 
 def _right_fields(form: Form, output: Any, foreign: Mapping[str, str]) -> dict[str, Any]:
-    """Return the top-level fields whose values are valid on their own and hold nothing foreign."""
+    """Return the top-level fields whose values are valid, alone and together, and hold nothing
+    foreign; none where that is all of them, since then no one of them is to blame."""
     schemas = _field_schemas(form)
     if not isinstance(output, dict):
         return {}
+    broken = {problem.path[0] for problem in violations(output, form.schema) if problem.path}
     shared = {name: form.schema[name] for name in _SHARED if name in form.schema}
-    return {
+    right = {
         name: value
         for name, value in output.items()
         if name in schemas
+        and name not in broken
         and not violations(value, _with_shared(schemas[name], shared))
         and not any(is_within(path, join_path("", name)) for path in foreign)
     }
+    return right if any(name not in right for name, _ in form.fields) else {}
 
 
 def _field_schemas(form: Form) -> dict[str, Any]:
@@ -175,9 +179,10 @@ def _next_request(
 ) -> Request:
     """Return the request for the fields that are not right, or for everything, drawn anew."""
     left = {name: part for name, part in form.fields if name not in right}
-    if not right or not left or not left.keys() <= _field_schemas(form).keys():
+    if not right or not left.keys() <= _field_schemas(form).keys():
         seed = request.seed + num_calls
-        anew = replace(request, temperature=RETRY_TEMPERATURE, seed=seed)
+        warmth = max(request.temperature, RETRY_TEMPERATURE)
+        anew = replace(request, temperature=warmth, seed=seed)
         return _limited(engine, anew, form, form.schema, form.root)
     fields = "\n".join(describe_slot(node, name) for name, node in left.items())
     shape = ", ".join(f"{json.dumps(name)}: …" for name in left)

@@ -244,3 +244,44 @@ def test_what_is_to_be_copied_from_the_input_is_never_invented(
     assert (filled.status, filled.output) == ("failed", None)
     assert filled.reason.endswith("does not stand in the input")
     assert "copied from the input" in describe_fields(form)
+
+
+JOINT = compile_form(
+    {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": ["a", "b"]},
+            "amount": {"type": "integer"},
+            "note": {"type": "string"},
+        },
+        "required": ["kind", "amount"],
+        "if": {"properties": {"kind": {"const": "a"}}},
+        "then": {"properties": {"amount": {"maximum": 10}}},
+        "not": {"properties": {"kind": {"const": "b"}, "amount": {"const": 7}}},
+    }
+)
+
+
+def test_a_field_that_breaks_a_rule_on_several_is_asked_for_again() -> None:
+    said = ['{"kind": "a", "amount": 50, "note": "n"}', '{"amount": 5}']
+    engine = FakeEngine(script=said, capabilities=HOSTED)
+    filled = fill(JOINT, engine, ASK)
+    assert (filled.status, filled.output) == ("repaired", {"kind": "a", "amount": 5, "note": "n"})
+    schema = engine.requests[1].schema
+    assert schema is not None and list(schema["properties"]) == ["amount"]
+
+
+def test_where_no_field_is_to_blame_a_new_answer_replaces_the_old() -> None:
+    said = ['{"kind": "b", "amount": 7, "note": "n"}', '{"kind": "b", "amount": 8, "note": "m"}']
+    filled = fill(JOINT, FakeEngine(script=said, capabilities=HOSTED), ASK)
+    assert (filled.status, filled.output) == (
+        "repaired",
+        {"kind": "b", "amount": 8, "note": "m"},
+    )
+
+
+@pytest.mark.parametrize("can", [HOSTED, BARE, PREFIX])
+def test_a_whole_answer_is_drawn_at_the_temperature_that_was_asked_for(can: Capabilities) -> None:
+    engine = FakeEngine(script=["sorry", answer_json(TICKET, OUTPUT)], capabilities=can)
+    fill(TICKET, engine, ASK, Filling(temperature=1.0))
+    assert [request.temperature for request in engine.requests] == [1.0, 1.0]
