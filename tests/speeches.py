@@ -124,7 +124,7 @@ def check(filled: Filled, form: Any, engine: ByteEngine) -> None:
     assert 0 <= effort.skipped_tokens <= usage.forced_tokens
     assert effort.passes == filled.num_calls
     for decision in filled.decisions.values():
-        assert 0 <= decision.margin <= decision.p <= 1
+        assert -1 <= decision.margin <= decision.p <= 1
         assert math.isclose(sum(decision.probabilities.values()), 1)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ def decide(
 
     `scores` and `prior` are natural logs, one an option; `mass` is the probability of beginning any
     of them, 0 when unknown. Engines may be inexact about an option below a thousandth of the best,
-    so a prior never lifts such an option: it keeps its distance.
+    so a prior never lifts such an option: it keeps its distance. Nor does a prior count for less
+    than a thousandth of its best: engines may not have looked at that option at all.
     """
     given = np.asarray(scores, dtype=np.float64)
     usable = np.isfinite(given) & (given < _ROUNDING)
@@ -79,6 +80,15 @@ def decide(
     return winner, decision
 
 
+def taken(decision: Decision, key: str) -> Decision:
+    """Return the decision with the option of JSON text `key` chosen: its own probability, the
+    likeliest other next."""
+    others = {k: p for k, p in decision.probabilities.items() if k != key}
+    runner_up = max(others, key=lambda k: others[k])
+    p = decision.probabilities[key]
+    return replace(decision, p=p, margin=p - others[runner_up], runner_up=json.loads(runner_up))
+
+
 def calibrated(odds: Floats, calibration: Calibration) -> Floats:
     """Return calibrated log-odds in nats, up to a constant common to the options of a decision.
 
@@ -96,7 +106,8 @@ def _without_prior(raw: Floats, prior: Sequence[float] | None) -> Floats:
     if prior is None:
         return odds
     negligible = odds < NEGLIGIBLE
-    lifted = raw - np.asarray(prior, dtype=np.float64)
+    given = np.asarray(prior, dtype=np.float64)
+    lifted = raw - np.maximum(given, given.max() + NEGLIGIBLE)
     return np.where(negligible, odds, lifted - lifted[~negligible].max())
 
 

@@ -212,7 +212,7 @@ class Decision:
     p: float
     """Probability of the chosen value, softmax over the allowed values."""
     margin: float
-    """Chosen minus runner-up probability."""
+    """Chosen minus runner-up probability; below 0 where the likeliest was not chosen."""
     runner_up: Any = None
     valid_mass: float = 0.0
     """Probability the unrestricted model gave to beginning any allowed value; low: off-script."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rung.core.seeds import stream
+from rung.forms.decisions import taken
 from rung.forms.drafts import readings
 from rung.forms.drive import Work
 from rung.forms.express import inexpressible, resembles
@@ -227,16 +228,20 @@ class Walk:
                 raise Unfilled(f"{path}: the engine's scores are not usable")
             winner, decision = decided
             if decision is not None:
-                self.decisions[path] = decision
                 if self.limits.temperature > 0:
-                    return self._sample(path, decision)
+                    winner = self._sample(path, decision)
+                    decision = taken(decision, list(decision.probabilities)[winner])
+                self.decisions[path] = decision
             return winner
 
         return judge
 
     def _sample(self, path: str, decision: Decision) -> int:
         """Draw an option instead of taking the likeliest: the one before broke the schema."""
-        weights = [p ** (1 / self.limits.temperature) for p in decision.probabilities.values()]
+        most = max(decision.probabilities.values())
+        weights = [
+            (p / most) ** (1 / self.limits.temperature) for p in decision.probabilities.values()
+        ]
         random = stream(self.limits.seed, path)
         return random.choices(range(len(weights)), weights)[0]
 

@@ -25,6 +25,7 @@ _NUMBER = {"type": "number", "minimum": 0}
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_MARGIN = {"type": "number", "minimum": -1, "maximum": 1}
 
 
 def document(tasks: Mapping[str, Mapping[str, Any]], *, with_keys: bool) -> dict[str, Any]:
@@ -158,7 +159,7 @@ _CARD = _object({"id": _TEXT, "object": {"const": "model"}, "created": _COUNT, "
 _MODELS = _object({"object": {"const": "list"}, "data": {"type": "array", "items": _CARD}})
 _KEPT = _object({"call_id": _TEXT, "kept": {"const": True}})
 _CHOICE = _object(
-    {"p": _SHARE, "margin": _SHARE, "runner_up": {}, "set": {"type": ["array", "null"]}}
+    {"p": _SHARE, "margin": _MARGIN, "runner_up": {}, "set": {"type": ["array", "null"]}}
 )
 _DECIDED = _object(
     {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from rung.agents.journal import FileJournal, Journal
@@ -32,6 +31,7 @@ from rung.forms import (
     parse_answer,
     violation,
 )
+from rung.forms.decisions import taken
 from rung.routes.acting import act, solve
 from rung.routes.escalation.cascade import run_cascade
 from rung.routes.prompt import build_messages
@@ -184,16 +184,8 @@ def _decide(route: Route, runtime: Runtime, text: str) -> dict[str, tuple[Any, D
             values = [json.loads(key) for key in keys]
             table = [[cost.cost_usd(str(true), str(said)) for true in values] for said in values]
             best, _ = cheapest_answer(list(decision.probabilities.values()), table)
-            decided[cost.field] = (values[best], _given(decision, keys[best]))
+            decided[cost.field] = (values[best], taken(decision, keys[best]))
     return decided
-
-
-def _given(decision: Decision, key: str) -> Decision:
-    """Return the decision with `key` chosen: its own probability, the likeliest other next."""
-    others = {k: p for k, p in decision.probabilities.items() if k != key}
-    runner_up = max(others, key=lambda k: others[k])
-    p = decision.probabilities[key]
-    return replace(decision, p=p, margin=p - others[runner_up], runner_up=json.loads(runner_up))
 
 
 def _lead(text: str, max_chars: int) -> str:

@@ -24,8 +24,8 @@ class Asked:
     status: Status
     route: str
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Of each choice: `p` and `margin` (0 to 1), the `runner_up`, the prediction `set` as values
-    (null where the route has no calibration)."""
+    """Of each choice: `p` (0 to 1), `margin` (-1 to 1), the `runner_up`, the prediction `set` as
+    values (null where the route has no calibration)."""
     usage: Usage = field(default_factory=Usage)
     latency_ms: float = 0.0
     cost_usd: float = 0.0

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from rung.forms.decisions import decide
+from rung.forms.decisions import decide, taken
 
 OPTIONS = ("a", None, 3)
 LOG = math.log
@@ -64,3 +64,18 @@ def test_a_score_that_is_no_number_loses() -> None:
     assert winner == 2
     assert decision.p == pytest.approx(1.0)
     json.dumps(decision.scores, allow_nan=False)
+
+
+def test_a_prior_of_an_option_that_was_not_looked_at_lifts_it_by_a_thousandth_at_most() -> None:
+    winner, decision = decide(OPTIONS, [LOG(0.9), LOG(1e-2), LOG(1e-4)], prior=[0.0, -100.0, -1.0])
+    _, floored = decide(OPTIONS, [LOG(0.9), LOG(1e-2), LOG(1e-4)], prior=[0.0, LOG(1e-3), -1.0])
+    assert winner == 1
+    assert decision.p == pytest.approx(floored.p)
+    assert decision.p == pytest.approx(10.0 / 10.9, abs=1e-3)
+
+
+def test_another_option_taken_brings_its_own_probability() -> None:
+    _, decision = decide(OPTIONS, [LOG(0.1), LOG(0.6), LOG(0.3)])
+    found = taken(decision, "3")
+    assert (found.p, found.margin) == pytest.approx((0.3, -0.3))
+    assert found.runner_up is None

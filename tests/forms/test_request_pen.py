@@ -315,3 +315,38 @@ def test_what_a_server_cannot_hold_is_asked_for_whole() -> None:
     assert (
         fill(slots, FakeEngine(script=['{"a": 1}'], capabilities=able), ASK.messages).num_calls == 1
     )
+
+
+KINDS = compile_form({"properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"]})
+
+
+def test_a_choice_without_scores_is_drawn_by_the_server() -> None:
+    for scored in (True, False):
+        can = Capabilities(prefix=True, choices=True, choice_logprobs=scored)
+        engine = FakeEngine(script=["x"], capabilities=can)
+        fill(KINDS, engine, ASK.messages, Filling(temperature=1.0))
+        assert engine.requests[0].temperature == (0.0 if scored else 1.0)
+
+
+def test_a_choice_that_was_drawn_carries_its_own_probability() -> None:
+    can = Capabilities(prefix=True, choices=True, choice_logprobs=True)
+    found = set()
+    for seed in range(12):
+        engine = FakeEngine(
+            script=["x"], capabilities=can, choice_scores=lambda _: [math.log(0.7), math.log(0.3)]
+        )
+        filled = fill(KINDS, engine, ASK.messages, Filling(temperature=1.0, seed=seed))
+        decision = filled.decisions["a"]
+        found.add(filled.output["a"])
+        assert decision.p == pytest.approx({"x": 0.7, "y": 0.3}[filled.output["a"]])
+        assert decision.runner_up != filled.output["a"]
+    assert found == {"x", "y"}
+
+
+def test_a_temperature_near_nothing_takes_the_likeliest() -> None:
+    can = Capabilities(prefix=True, choices=True, choice_logprobs=True)
+    engine = FakeEngine(
+        script=["x"], capabilities=can, choice_scores=lambda _: [math.log(0.45), math.log(0.55)]
+    )
+    filled = fill(KINDS, engine, ASK.messages, Filling(temperature=1e-4))
+    assert filled.output == {"a": "y"}
