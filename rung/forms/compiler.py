@@ -90,7 +90,14 @@ class Compiler:
     def _fallback(self, source: Any, path: str) -> Value:
         value, notes = sub_grammar(self._resolver.self_contained(source), path)
         self.checked += notes
-        return value
+        return replace(value, extractive=self._is_extractive(source, path))
+
+    def _is_extractive(self, source: Any, path: str) -> bool:
+        try:
+            schema, _ = self._resolver.resolve(source, path)
+        except FormError:
+            schema = source if isinstance(source, Mapping) else {}
+        return settings_of(schema).get("extractive") is True
 
     def _structure(self, source: Any, path: str, depth: int) -> Node:
         schema, null = self._resolver.resolve(source, path)

@@ -97,7 +97,7 @@ def numeric(schema: Mapping[str, Any], path: str) -> Value:
     if not bounds.holds_multiple(step):
         keyword = "minimum" if step is None else "multipleOf"
         raise impossible(path, keyword, f"no number is {bounds.hint().strip()}")
-    if step is not None and str(step).strip("0.") != "1":
+    if step is not None and (step > 1 or str(step).strip("0.") != "1"):
         raise unable(path, "multipleOf", f"{step} is left to a sub-grammar")
     regex = integer(bounds) if whole else number(bounds, step)
     if not regex:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from rung.forms import Choice, Const, Object, Value, compile_form
+from rung.forms.express import inexpressible
+from rung.forms.extract import invented
 from rung.forms.form import Repeat, Union
 
 PROBE = "probe"
@@ -342,3 +344,28 @@ def test_the_hash_follows_the_schema_and_the_order_of_its_names() -> None:
     one = {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}}
     other = {"type": "object", "properties": {"b": {"const": 2}, "a": {"const": 1}}}
     assert compile_form(one).hash == compile_form(dict(one)).hash != compile_form(other).hash
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"format": "uri"},
+        {"format": "email", "maxLength": 80},
+        {"pattern": "(?=a)b"},
+        {"format": "ipv4", "type": ["string", "null"]},
+    ],
+)
+def test_an_extractive_text_of_any_kind_must_stand_in_the_input(kind: Any) -> None:
+    text = {"type": "string", "x-rung": {"extractive": True}, **kind}
+    assert compiled(text).extractive
+    form = compile_form({"$defs": {"t": text}, "properties": {"a": {"$ref": "#/$defs/t"}}})
+    value = form.root.parts[0][1]
+    assert [found for _, found in invented(value, "http://b.example", "see http://a.example")]
+    assert not list(invented(value, "http://a.example", "see http://a.example"))
+
+
+@pytest.mark.parametrize("step", [10, 100, 100.0])
+def test_a_form_writes_only_multiples_of_a_power_of_ten(step: float) -> None:
+    root = compiled({"type": "integer", "multipleOf": step, "minimum": 0, "maximum": 10**6})
+    assert inexpressible(root, 1200) == ""
+    assert inexpressible(root, 1234) != ""
