@@ -111,7 +111,7 @@ def server_costs(engine: Engine) -> ServerCosts | None:
 
     What reading the input takes is told apart from the round trip: either way pays it once.
     """
-    seen = _traffic.get(engine, ())
+    seen = tuple(_traffic.get(engine, ()))  # other threads add to it
     if len(seen) < _MIN_SEEN or len({tokens for _, tokens, _ in seen}) < 2:
         return None
     read, written, latency = np.array(seen, dtype=np.float64).T

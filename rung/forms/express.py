@@ -7,11 +7,13 @@ number in exponent notation); `inexpressible` says where and why.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import regex
+
+from rung.forms.ecma import TIMEOUT_S
 from rung.forms.form import Choice, Const, Node, Object, Repeat, Value, join_path
 from rung.forms.layout import json_text
 from rung.forms.presence import next_parts
@@ -98,13 +100,16 @@ def _value(node: Value, value: Any, where: str) -> str:
     return "" if _matches(node.regex, text) else f"{where}: {text[:80]} cannot be written"
 
 
-def _matches(regex: str, text: str) -> bool:
-    return _compiled(regex).fullmatch(text) is not None
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return _compiled(expression).fullmatch(text, timeout=TIMEOUT_S) is not None
+    except TimeoutError:
+        return False
 
 
 @lru_cache(maxsize=256)
-def _compiled(regex: str) -> re.Pattern[str]:
-    return re.compile(regex)
+def _compiled(expression: str) -> Any:
+    return regex.compile(expression, regex.V0)
 
 
 def _accepts(json_schema: str, text: str) -> bool:

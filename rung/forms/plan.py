@@ -7,7 +7,7 @@ on passes is exact for engines that decide token by token.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,7 +112,7 @@ def estimate(form: Form, count_tokens: Callable[[str], int]) -> Estimate:
 
 def _slot_tokens(slot: Choice | Value, count_tokens: Callable[[str], int]) -> int:
     if isinstance(slot, Choice):
-        depths = [_decisions(option, slot) for option in slot.options]
+        depths = _decisions([json_text(option) for option in slot.options])
         return max(1, round(sum(depths) / len(depths)))
     if slot.kind == "text":
         return max(2, slot.max_chars // 3 // _CHARS_PER_TOKEN)
@@ -120,14 +120,14 @@ def _slot_tokens(slot: Choice | Value, count_tokens: Callable[[str], int]) -> in
     return sizes.get(slot.kind, _JSON_TOKENS)
 
 
-def _decisions(option: Any, slot: Choice) -> int:
-    """Return at how many words an option differs from one that began like it."""
-    words = json_text(option).replace("_", " _").split()
-    others = [json_text(one).replace("_", " _").split() for one in slot.options]
-    return sum(
-        len({tuple(other[: i + 1]) for other in others if other[:i] == words[:i]}) > 1
-        for i in range(len(words))
-    )
+def _decisions(texts: Sequence[str]) -> list[int]:
+    """Return for each option at how many words it differs from one that began like it."""
+    rows = [tuple(text.replace("_", " _").split()) for text in texts]
+    begun: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for words in rows:
+        for i in range(len(words) + 1):
+            begun.setdefault(words[:i], set()).add(words[: i + 1])
+    return [sum(len(begun[words[:i]]) > 1 for i in range(len(words))) for words in rows]
 
 
 def lint(form: Form) -> list[Note]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -116,3 +118,35 @@ def test_the_floor_is_one_prefill_and_the_longest_text() -> None:
     filled = [(Usage(prompt_tokens=50), {"a": True, "t": "four words in here"})]
     assert floor_of(costs, filled, form) == pytest.approx(10.0 * 5 + 2.0 * 54)
     assert floor_of(costs, [], form) == 0.0
+
+
+def test_traffic_may_come_in_while_it_is_read() -> None:
+    engine = FakeEngine()
+    said = [
+        Completion(
+            text="",
+            usage=Usage(prompt_tokens=9, output_tokens=n),
+            finish_reason="stop",
+            latency_ms=5.0 * n,
+        )
+        for n in range(200)
+    ]
+    for completion in said:
+        note_traffic(engine, completion)
+    done = threading.Event()
+
+    def serve() -> None:
+        while not done.is_set():
+            note_traffic(engine, said[3])
+
+    server = threading.Thread(target=serve)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    server.start()
+    try:
+        for _ in range(200):
+            server_costs(engine)
+    finally:
+        done.set()
+        server.join()
+        sys.setswitchinterval(interval)

@@ -215,3 +215,10 @@ def test_why_a_value_is_out_of_reach(schema: Any, value: Any, reason: str) -> No
 )
 def test_the_shape_alone(schema: Any, value: Any, fits: bool) -> None:
     assert resembles(compile_form(schema).root, value) is fits
+
+
+def test_a_pattern_that_backtracks_without_end_is_given_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr("rung.forms.express.TIMEOUT_S", 0.2)
+    form = compile_form({"type": "string", "pattern": r"^(\w+\s?)+$"})
+    assert inexpressible(form.root, "two words") == ""
+    assert "cannot be written" in inexpressible(form.root, "a" * 40 + "!")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -159,3 +160,19 @@ def test_fewer_passes_than_promised_are_never_taken() -> None:
     filled = fill(form, ByteEngine(random_speech(1)), ask)
     assert filled.effort.passes == estimate(form, words).min_passes == 4
     assert filled.usage.output_tokens == 4
+
+
+def test_estimates_count_where_options_part_and_take_no_time_for_many() -> None:
+    options = ["a_x", "a_y", "b", "a_x_z"]
+    slot: Any = {"properties": {"k": {"enum": options}}, "required": ["k"]}
+    words = [['"a', '_x"'], ['"a', '_y"'], ['"b"'], ['"a', "_x", '_z"']]
+    depths = [
+        sum(len({tuple(o[: i + 1]) for o in words if o[:i] == w[:i]}) > 1 for i in range(len(w)))
+        for w in words
+    ]
+    found = estimate(compile_form(slot), rough_tokens)
+    assert found.output_tokens == max(1, round(sum(depths) / len(depths)))
+    slot["properties"]["k"]["enum"] = [f"label_{n}" for n in range(1000)]
+    form, start = compile_form(slot), time.process_time()
+    assert estimate(form, rough_tokens).output_tokens == 1
+    assert time.process_time() - start < 0.5
