@@ -96,7 +96,7 @@ class Compiler:
         try:
             schema, _ = self._resolver.resolve(source, path)
         except FormError:
-            schema = source if isinstance(source, Mapping) else {}
+            schema = dict(source) if isinstance(source, Mapping) else {}
         return settings_of(schema).get("extractive") is True
 
     def _structure(self, source: Any, path: str, depth: int) -> Node:
