@@ -122,6 +122,7 @@ class Hands:
         if may_have_acted and result.fault == "tool":
             told = recovery.broken_off(call, result)
             self._in_doubt[_key(call)] = self._num_steps
+            self._asked.clear()
         problem = self._read_back(call, result, tool)
         self._remember(call, result, tool, took=not problem)
         if problem:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MOVE, TOOLS, Board, step, text, tool
+from board import INSTRUCTION, MOVE, STATE, TOOLS, Board, Desk, step, text, tool
 from rung.agents.episode import Episode
 from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
 from rung.engines.base import Capabilities
 from rung.engines.fake import FakeEngine
+from rung.tasks.task import Example
 from rung.worlds.world import Call, Result
 
 END = '{"tool": "finish", "arguments": {"answer": "ok"}}'
@@ -163,3 +165,27 @@ def test_a_world_gets_every_try_so_that_a_replay_is_the_same() -> None:
     assert [bool(result.error) for result in results] == [False, True, False, False]
     assert session.state["cards"][1]["list"] == "doing"
     assert episode.calls[0] == Call(tool="cards.search", arguments={"query": "venue"})
+
+
+class LastingDesk(Desk):
+    def call_in_doubt(self, call: Call) -> Result:
+        raise AssertionError("no run was killed")
+
+
+class Lasting(Board):
+    """An office that outlives the run."""
+
+    def start(self, example: Example) -> LastingDesk:
+        return LastingDesk(copy.deepcopy(STATE), self.fail)
+
+
+def test_a_write_that_broke_off_may_be_looked_up_as_before_and_then_made_again() -> None:
+    move = step("cards.move", card_id="card_903", list="doing")
+    engine = FakeEngine(script=[FIND, move, move, FIND, move, END],
+                        capabilities=Capabilities(schema=True))  # fmt: skip
+    episode = run_agent(AgentSpec(), engine, Lasting(fail=down(2)), MOVE, INSTRUCTION)
+    assert [one.blocked for one in episode.steps] == ["", "", "repeated", "", "", ""]
+    assert "look it up before you go on" in episode.steps[1].observation
+    assert "list: todo" in episode.steps[3].observation
+    assert "list: doing" in episode.steps[4].observation
+    assert episode.status == "ok"
