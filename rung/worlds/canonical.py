@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(?<![\w.,:-])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w
 
 
 def canonical(value: Any) -> Any:
-    """Return a form that is equal for equal meanings: text, or a tuple for lists and objects.
+    """Return a form that is equal for equal meanings: text, or a tuple for lists, sets and objects.
 
     Numbers become text, so `30`, `30.0` and `"30"` are one. Null is the empty text. The order of a
     list does not count (attendees, labels), nor does that of an object's keys; keys without a value
@@ -55,7 +55,7 @@ def canonical(value: Any) -> Any:
     if isinstance(value, Mapping):
         pairs = ((_text(str(key)), canonical(item)) for key, item in value.items())
         return tuple(sorted((pair for pair in pairs if pair[1] != ""), key=repr))
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return tuple(sorted(map(canonical, value), key=repr))
     return _text(str(value))
 

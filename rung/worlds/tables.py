@@ -77,10 +77,17 @@ class Tables:
             table: {str(row["id"]): copy.deepcopy(dict(row)) for row in rows.get(table, ())}
             for table in kinds
         }
+        self._last = {
+            table: max(map(_number, ids), default=_FIRST_NUMBER - 1)
+            for table, ids in self._rows.items()
+        }
+        """The highest number of an id that each table ever had: none is given twice."""
 
     def copy(self) -> Tables:
         """Return a state of its own that is equal to this one."""
-        return Tables({table: self.rows(table) for table in self._kinds}, self._kinds)
+        same = Tables({table: self.rows(table) for table in self._kinds}, self._kinds)
+        same._last = dict(self._last)
+        return same
 
     def rows(self, table: str) -> list[Row]:
         """Return all rows, in the order they were made."""
@@ -94,7 +101,7 @@ class Tables:
             raise Refused(f"no {kind.noun} {quote(id)}; ids look like {kind.prefix}-1042")
         return copy.deepcopy(row)
 
-    def where(self, table: str, **values: Any) -> list[Row]:
+    def where(self, table: str, /, **values: Any) -> list[Row]:
         """Return the rows that have all these values, in canonical form."""
         wanted = {column: canonical(value) for column, value in values.items()}
         return [
@@ -119,9 +126,8 @@ class Tables:
 
     def add(self, table: str, columns: Mapping[str, Any]) -> Row:
         """Make a row with the next free id and return it."""
-        prefix = self._kinds[table].prefix
-        numbers = [int(id.rsplit("-", 1)[1]) for id in self._rows[table]]
-        id = f"{prefix}-{max(numbers, default=_FIRST_NUMBER - 1) + 1}"
+        self._last[table] += 1
+        id = f"{self._kinds[table].prefix}-{self._last[table]}"
         self._rows[table][id] = {"id": id, **copy.deepcopy(dict(columns))}
         return self.get(table, id)
 
@@ -151,6 +157,10 @@ class Tables:
                     columns = {name: value for name, value in row.items() if name != "id"}
                     found[table, "", "", canonical(columns)] += 1
         return found
+
+
+def _number(id: str) -> int:
+    return int(id.rsplit("-", 1)[1])
 
 
 def _cells(table: str, id: str, old: Row, new: Row) -> list[Change]:

@@ -69,7 +69,7 @@ class TableWorld:
     def score(self, example: Example, calls: Sequence[Call]) -> Outcome:
         """Play the calls and judge the state they leave; free texts count by what they say."""
         required, says = self._required(example)
-        made = [call for call in calls if self._toolbox.writes(call.tool)]
+        made = self._taken(example, calls)
         first = self._tables(example)
         asked = self._asked(example)
         left, changing = self._play(example, settle(required, made, says))
@@ -106,6 +106,12 @@ class TableWorld:
                 )
         return session.tables
 
+    def _taken(self, example: Example, calls: Sequence[Call]) -> list[Call]:
+        """Return the writes that the world did not refuse: what it refused did not happen."""
+        session = self.start(example)
+        writes = [call for call in calls if self._toolbox.writes(call.tool)]
+        return [call for call in writes if not session.call(call).error]
+
     def _play(self, example: Example, writes: Sequence[Call]) -> tuple[Tables, list[int]]:
         """Return the state that writes leave, and the positions of those that changed it."""
         session, changing = self.start(example), []
@@ -126,8 +132,10 @@ class TableWorld:
             if table not in self._kinds:
                 known = did_you_mean(table, self._kinds)
                 raise TaskError(f"{where}: setup.rows has a table {table!r}", hint=known)
-        rows = {table: [*self._rows.get(table, ()), *own.get(table, ())] for table in self._kinds}
         try:
+            rows = {
+                table: [*self._rows.get(table, ()), *own.get(table, ())] for table in self._kinds
+            }
             check_ids(rows, self._kinds)
             return Tables(rows, self._kinds)
         except (KeyError, TypeError):

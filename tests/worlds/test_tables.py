@@ -98,3 +98,20 @@ def test_the_order_in_which_rows_are_made_does_not_count(tables: Tables) -> None
     for name in ("Ole", "Eva"):
         other.add("people", {"name": name})
     assert one.changes(tables) == other.changes(tables)
+
+
+def test_an_id_is_given_once_so_the_order_of_removing_and_making_does_not_count(
+    tables: Tables,
+) -> None:
+    one, other = tables.copy(), tables.copy()
+    one.remove("people", "P-1003")
+    assert one.copy().add("people", {"name": "Eva"})["id"] == "P-1004"
+    one.add("people", {"name": "Eva"})
+    other.add("people", {"name": "Eva"})
+    other.remove("people", "P-1003")
+    assert one.changes(tables) == other.changes(tables)
+
+
+def test_a_column_may_be_called_as_the_argument_for_the_table_is() -> None:
+    tables = Tables({"pages": [{"id": "W-1", "table": "4"}]}, KINDS)
+    assert [row["id"] for row in tables.where("pages", table=4)] == ["W-1"]

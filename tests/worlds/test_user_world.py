@@ -84,6 +84,8 @@ MAIL = ("write_mail", {"to": "ada@mail.example", "text": "Your 80.00 EUR are on 
         ([REFUND, MAIL, ("refund", {"order": "A-1002", "reason": "defective"})], 1.0, "forbidden"),
         ([REFUND], 0.5, "missing_action"),
         ([("find_orders", {"email": "ada@mail.example"})], 0.0, "missing_action"),
+        ([("refund", {"order": "A-9", "reason": "wrong_size"}), MAIL], 0.5, "missing_action"),
+        ([("refund", {"order": "A-1002"}), REFUND, MAIL], 1.0, ""),
     ],
 )  # fmt: skip
 def test_what_calls_are_worth(task: Task, made: list[Any], action_level: float, cause: str) -> None:
@@ -235,6 +237,7 @@ def test_a_mistake_in_a_tool_names_its_line(task: Task) -> None:
         ({"says": {"text": ["80"]}}, "setup.says is"),
         ({"rows": [{"id": "A-1"}]}, "setup.rows is"),
         ({"rows": {"orders": {"id": "A-1"}}}, "a row of setup.rows has no id"),
+        ({"rows": {"orders": None}}, "a row of setup.rows has no id"),
         ({"rows": {"orders": [{"id": 7}]}}, "orders has a row with the id 7; ids look like A-1042"),
         ({"rows": {"orders": [{"id": "a-7"}]}}, "a row with the id 'a-7'"),
         ({"never": {"tool": "refund"}}, "setup.never is"),
@@ -280,6 +283,17 @@ def test_a_target_that_the_world_refuses_is_no_reason_to_do_nothing(
     example = replace(task.train[0], target=target, setup={})
     with pytest.raises(TaskError, match=f"example 'r1': a call of its target fails: .*{message}"):
         open_world(task).score(example, [])
+
+
+def test_what_the_world_refused_did_not_happen(task: Task) -> None:
+    gone = {"id": "A-7", "email": "ada@mail.example", "item": "hat", "eur": 5.0, "refunded": True}
+    never = [{"name": "refunded_twice", "tool": "refund", "arguments": {"order": "A-7"}}]
+    setup = {"rows": {"orders": [gone]}, "never": never}
+    idle = replace(task.train[0], target={"calls": []}, setup=setup)
+    outcome = open_world(task).score(
+        idle, calls(("refund", {"order": "A-7", "reason": "defective"}))
+    )
+    assert (outcome.action_level, outcome.strict, outcome.forbidden) == (1.0, True, ())
 
 
 def test_look_ups_in_a_target_cost_nothing(task: Task) -> None:
