@@ -20,9 +20,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints, overload
+from typing import Annotated, Any, TypeVar, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -94,7 +94,7 @@ class Toolbox:
             value = entry.function(state, **_checked(entry, call.arguments))
             return Result(value=json.loads(json.dumps(value, allow_nan=False)))
         except Refused as refusal:
-            return Result(error=str(refusal), fault="input")
+            return Result(error=str(refusal) or f"{call.tool} refused this", fault="input")
         except (TimeoutError, ConnectionError) as outage:
             reason = str(outage) or type(outage).__name__
             return Result(error=f"{call.tool}: {reason}", fault="tool")
@@ -144,11 +144,19 @@ def _arguments(function: Callable[..., Any], where: str) -> type[BaseModel]:
                 hint=f"write {parameter.name}: str, or the type it has",
             )
         default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (types[parameter.name], default)
+        name, kind = _field(parameter.name, types[parameter.name])
+        fields[name] = (kind, default)
     try:
         return create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)
     except (PydanticUserError, NameError) as error:
         raise TaskError(f"{where}: {str(error).splitlines()[0]}") from None
+
+
+def _field(name: str, kind: Any) -> tuple[str, Any]:
+    """Return an argument as a field of a model, under another name where models have their own."""
+    if not hasattr(BaseModel, name):
+        return name, kind
+    return f"argument_{name}", Annotated[kind, Field(alias=name)]
 
 
 def _checked(entry: _Entry, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +176,8 @@ def _checked(entry: _Entry, arguments: Mapping[str, Any]) -> dict[str, Any]:
         model = entry.arguments.model_validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
         raise Refused(f"{entry.tool.name}: {_explain(error)}") from None
-    return {name: getattr(model, name) for name in fields}
+    names = list(inspect.signature(entry.function).parameters)[1:]
+    return {name: getattr(model, field) for name, field in zip(names, fields, strict=True)}
 
 
 def _explain(error: ValidationError) -> str:

@@ -181,6 +181,7 @@ def test_null_stands_for_an_argument_left_out() -> None:
     ("body", "fault", "error"),
     [
         ("raise Refused('closed')", "input", "closed"),
+        ("raise Refused", "input", "act refused this"),
         ("raise TimeoutError", "tool", "act: TimeoutError"),
         ("raise ConnectionError('line is down')", "tool", "act: line is down"),
     ],
@@ -321,6 +322,20 @@ def test_an_argument_may_have_a_name_that_python_keeps_to_itself() -> None:
     assert list(box.tools()[0].parameters["properties"]) == ["from"]
     assert box.use(None, Call(tool="mails", arguments={"from": "ada"})).value == "ada"
     assert "did you mean 'from'" in box.use(None, Call(tool="mails", arguments={"fro": ""})).error
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["copy", "json", "schema", "model_config", "model_extra"])
+def test_an_argument_may_have_a_name_that_pydantic_keeps_to_itself(name: str) -> None:
+    box, made = Toolbox(), dict[str, Any]()
+    exec(f"def show(state, {name}: str = 'none', other: int = 1):\n    return {name}", made)
+    made["show"].__doc__ = "Return it."
+    box.tool(made["show"])
+    assert list(box.tools()[0].parameters["properties"]) == [name, "other"]
+    assert box.use(None, Call(tool="show", arguments={name: "a"})).value == "a"
+    assert box.use(None, Call(tool="show", arguments={"other": 2})).value == "none"
+    wrong = box.use(None, Call(tool="show", arguments={name: 3}))
+    assert wrong.error.startswith(f"show: {name} is 3;")
 
 
 def test_new_rows_are_compared_without_their_ids() -> None:

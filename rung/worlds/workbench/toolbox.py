@@ -70,6 +70,8 @@ def use(tools: Mapping[str, SandboxTool], state: State, call: Call) -> Result:
         return Result(value=_copied(tool.play(state, **call.arguments)))
     except Refused as refusal:
         return Result(error=str(refusal), fault="input")
+    except (ValueError, OverflowError) as error:  # a day beyond the calendar, an id of no number
+        return Result(error=f"{call.tool} cannot do this: {error}", fault="input")
 
 
 def one_of(value: str, known: Sequence[str], what: str) -> str:

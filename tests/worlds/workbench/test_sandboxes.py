@@ -224,3 +224,20 @@ def test_extra_tools(helped: WorkBench, world: WorkBench) -> None:
         "no 600 minutes"
         in use(helped, "helper.first_free_slot", day="2023-12-01", duration="600").error
     )
+
+
+def test_a_call_that_no_date_or_number_can_hold_is_an_error_and_not_the_end(
+    helped: WorkBench,
+) -> None:
+    far = {"time": "9999-12-31", "minutes": "99999999999"}
+    assert use(helped, "helper.shift_time", **far).fault == "input"
+    day = {"day": "2023-11-30", "duration": "99999999999"}
+    assert use(helped, "helper.first_free_slot", **day).fault == "input"
+    event_id = TABLES["calendar"][0]["event_id"]
+    rename = {"event_id": event_id, "field": "event_id", "new_value": "zzz"}
+    event = {"event_name": "a", "participant_email": TOM, "event_start": "2023-12-01 09:00:00"}
+    calls = [
+        call("calendar.update_event", **rename),
+        call("calendar.create_event", **event, duration="30"),
+    ]
+    assert not helped.score(example(), calls).strict
