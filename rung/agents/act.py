@@ -37,7 +37,8 @@ class Hands:
 
     def __init__(self, assignment: Assignment, tape: Tape, max_observation_tokens: int) -> None:
         self.made: list[Call] = []
-        """Every call the world has had, in order."""
+        """Every call the world has had, in order; of one that outlives the run, and so is never
+        played again, without those that it refused."""
         self.is_stopped = False
         """Whether the guards want the request handed to a person."""
         self.unverified: dict[str, str] = {}
@@ -138,8 +139,10 @@ class Hands:
         )
 
     def _call(self, call: Call) -> Result:
-        self.made.append(call)
-        return self._tape.call(call)
+        result = self._tape.call(call)
+        if not (self._tape.is_lasting and result.fault == "input"):
+            self.made.append(call)
+        return result
 
     def _remember(self, call: Call, result: Result, tool: Tool, *, took: bool) -> None:
         value = self._seen.add(call, result, writes=tool.writes)

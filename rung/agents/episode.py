@@ -63,7 +63,8 @@ class Episode:
     """An agent's work on one request."""
 
     calls: tuple[Call, ...] = ()
-    """Every call that was made, code's own look-ups and retries included, in order."""
+    """Every call that was made, code's own look-ups and retries included, in order; in a world that
+    outlives the run without those that it refused, since they did nothing."""
     answer: str | None = None
     """What the model answered, byte for byte; None when it did not."""
     status: Ending

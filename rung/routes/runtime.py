@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from threading import Lock
 from typing import Any
 
 from rung.core.errors import ConfigError, FormError
@@ -97,6 +98,7 @@ class Runtime:
         self._priors: dict[str, dict[str, tuple[float, ...]]] = {}
         self._similar: dict[str, SimilarExamples] = {}
         self._world: World | None = None
+        self._opening = Lock()
         self.remembering = Remembering(store, task.name)
 
     def __enter__(self) -> Runtime:
@@ -130,9 +132,10 @@ class Runtime:
     @property
     def world(self) -> World:
         """The world of a task of several steps, opened on first use."""
-        if self._world is None:
-            self._world = open_world(self.task)
-        return self._world
+        with self._opening:
+            if self._world is None:
+                self._world = open_world(self.task)
+            return self._world
 
     def head(self, digest: str) -> Head:
         """Return a fitted head by its artifact hash."""

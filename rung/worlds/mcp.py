@@ -8,24 +8,24 @@ compares calls with the required ones and looks at no state. The world says so i
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from rung.core.errors import TaskError
 from rung.core.spelling import did_you_mean, quote
 from rung.forms.validity import violations
 from rung.tasks.task import Example
 from rung.worlds import setup
+from rung.worlds.canonical import canonical
+from rung.worlds.mcp_answers import defaults_of, plain_name, reason, result_of, tool_of
 from rung.worlds.mcp_config import McpConfig, environment, read_config
-from rung.worlds.scoring import judge, pair_calls
+from rung.worlds.scoring import Pair, judge, pair_calls
 from rung.worlds.world import Call, Outcome, Result, Tool
 
 if TYPE_CHECKING:
-    from mcp.types import CallToolResult
     from mcp.types import Tool as ServerTool
 
     from rung.worlds.mcp_server import Server
@@ -33,13 +33,7 @@ if TYPE_CHECKING:
 FILE = "mcp.toml"
 SCORING = "required calls only: the state of an MCP server can be neither reset nor compared"
 _ENDED = "the run was ended during this call."
-_MAX_REASON_CHARS = 300
 _INVALID_PARAMS, _METHOD_NOT_FOUND, _CONNECTION_CLOSED = -32602, -32601, -32000
-_OUTAGE = re.compile(
-    r"\b(?:time[d-]? ?out|unavailable|overloaded|rate limit(?:ed)?|too many requests|connection"
-    r"|temporar(?:y|ily)|try again|429|50[0234])\b",
-    re.IGNORECASE,
-)
 
 
 class McpWorld:
@@ -50,6 +44,7 @@ class McpWorld:
         self._config = config
         self._folder = folder
         self._server: Server | None = None
+        self._starting = Lock()
         self._tools: tuple[Tool, ...] | None = None
         self._wire_names: dict[str, str] = {}
 
@@ -71,10 +66,10 @@ class McpWorld:
         cannot list them."""
         if self._tools is None:
             listed = self._list()
-            self._wire_names = {_name(tool.name): tool.name for tool in listed}
+            self._wire_names = {plain_name(tool.name): tool.name for tool in listed}
             if len(self._wire_names) < len(listed):
                 raise TaskError(f"{self.name}: two tools of the MCP server have one name")
-            self._tools = tuple(_tool(tool) for tool in listed)
+            self._tools = tuple(tool_of(tool) for tool in listed)
         return self._tools
 
     def brief(self, example: Example) -> str:
@@ -121,31 +116,52 @@ class McpWorld:
             required,
             made,
             says,
-            reached=not unasked and all(pair.match == 1.0 for pair in pairs),
+            reached=not unasked
+            and all(pair.match == 1.0 and not self._adds(pair, made) for pair in pairs),
             changed=bool(made),
             unasked=unasked,
             forbidden=setup.broken(example, made, [tool.name for tool in self.tools()]),
             details={"scoring": SCORING},
         )
 
+    def _adds(self, pair: Pair, made: Sequence[Call]) -> bool:
+        """Return whether a call has an argument that nobody required and that is no default."""
+        given = made[pair.made].arguments if pair.made is not None else {}
+        extra = {
+            name: value
+            for name, value in given.items()
+            if value is not None and pair.required.arguments.get(name) is None
+        }
+        tool = next((tool for tool in self.tools() if tool.name == pair.required.tool), None)
+        known = defaults_of(tool) if tool is not None else {}
+        return any(canonical(value) != canonical(known.get(name)) for name, value in extra.items())
+
     def close(self) -> None:
         """Stop the server; a later call starts it again."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        if self._server is not None:
+            self._drop(self._server)
+
+    def _drop(self, server: Server) -> None:
+        """Stop a server, and not the one that another conversation has started since."""
+        with self._starting:
+            if self._server is server:
+                self._server = None
+        server.close()
 
     def _connected(self) -> Server:
-        if self._server is None:
-            from rung.worlds.mcp_server import Command, Server
+        """Return the server, which conversations that run at once share."""
+        with self._starting:
+            if self._server is None:
+                from rung.worlds.mcp_server import Command, Server
 
-            command = Command(
-                words=self._config.command,
-                folder=self._folder,
-                timeout_s=self._config.timeout_s,
-                env=environment(self._config.env, self._folder / FILE),
-            )
-            self._server = Server(command)
-        return self._server
+                command = Command(
+                    words=self._config.command,
+                    folder=self._folder,
+                    timeout_s=self._config.timeout_s,
+                    env=environment(self._config.env, self._folder / FILE),
+                )
+                self._server = Server(command)
+            return self._server
 
     def _list(self) -> list[ServerTool]:
         from mcp import MCPError
@@ -156,72 +172,21 @@ class McpWorld:
             self.close()
             raise TaskError(
                 f"{self.name}: the MCP server of {self._folder / FILE} cannot list its tools:"
-                f" {_reason(error)}",
+                f" {reason(error)}",
                 hint="run the command of mcp.toml in that folder by hand",
             ) from error
 
     def _ask(self, call: Call) -> Result:
         from mcp import MCPError
 
+        server = self._connected()
         try:
-            answer = self._connected().call(self._wire_names[call.tool], call.arguments)
+            answer = server.call(self._wire_names[call.tool], call.arguments)
         except MCPError as error:
             if error.code == _CONNECTION_CLOSED:
-                self.close()
+                self._drop(server)
             fault = error.code in (_INVALID_PARAMS, _METHOD_NOT_FOUND)
             return Result(error=f"{call.tool}: {error}", fault="input" if fault else "tool")
         except (TimeoutError, OSError, RuntimeError, ValueError) as error:
-            return Result(error=f"{call.tool}: {_reason(error)}", fault="tool")
-        return _result(call.tool, answer)
-
-
-def _tool(tool: ServerTool) -> Tool:
-    marks = tool.annotations
-    is_marked = marks is not None and marks.read_only_hint is not None
-    return Tool(
-        name=_name(tool.name),
-        description=tool.description or tool.title or tool.name,
-        parameters=tool.input_schema,
-        writes=not (marks is not None and marks.read_only_hint is True),
-        is_assumed=not is_marked,
-    )
-
-
-def _reason(error: Exception) -> str:
-    """Return what an error says, on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _MAX_REASON_CHARS else f"{text[:_MAX_REASON_CHARS]}…"
-
-
-def _name(name: str) -> str:
-    """Return a tool's name with what a world's tools may not be called replaced by `_`."""
-    return re.sub(r"[^A-Za-z0-9_.]", "_", name)
-
-
-def _result(tool: str, answer: CallToolResult) -> Result:
-    """Return an answer as a Result.
-
-    A server reports refused arguments and outages alike as errors of the tool; its words tell them
-    apart, and an error without any is a crash.
-    """
-    text = "\n".join(block.text for block in answer.content if block.type == "text")
-    if answer.is_error:
-        crashed = not text or text == f"Error executing tool {tool}"
-        fault = crashed or _OUTAGE.search(text)
-        return Result(error=text or f"{tool} failed", fault="tool" if fault else "input")
-    if answer.structured_content is not None:
-        return Result(value=_unwrapped(answer.structured_content))
-    return Result(value=_decoded(text))
-
-
-def _unwrapped(value: Any) -> Any:
-    """Return what the SDK's servers wrap as `{"result": …}` because it is no object."""
-    alone = isinstance(value, Mapping) and set(value) == {"result"}
-    return value["result"] if alone else value
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+            return Result(error=f"{call.tool}: {reason(error)}", fault="tool")
+        return result_of(call.tool, answer)

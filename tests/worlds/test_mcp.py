@@ -6,14 +6,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rung.agents.run import run_agent
+from rung.agents.spec import AgentSpec
 from rung.core.errors import TaskError
+from rung.engines.base import Capabilities
+from rung.engines.fake import FakeEngine
 from rung.tasks.task import Example, Task
 from rung.worlds.mcp import FILE, SCORING, McpWorld
+from rung.worlds.mcp_answers import result_of
 from rung.worlds.mcp_config import read_config
 from rung.worlds.open import open_world
 from rung.worlds.world import Call
@@ -124,6 +130,11 @@ def test_calls_reach_the_server_and_its_state_stays(world: McpWorld) -> None:
         (("fail", {"how": "the stock is closed"}), "input", "the stock is closed"),
         (("fail", {"how": "the stock timed out"}), "tool", "the stock timed out"),
         (("fail", {"how": "503 from the stock"}), "tool", "503 from the stock"),
+        (("fail", {"how": "HTTP status 429"}), "tool", "HTTP status 429"),
+        (("fail", {"how": "connection reset by peer"}), "tool", "connection reset"),
+        (("fail", {"how": "there is no order 503"}), "input", "there is no order 503"),
+        (("fail", {"how": "no train connection on Sunday"}), "input", "no train connection"),
+        (("fail", {"how": "name a day and try again"}), "input", "name a day"),
     ],
 )
 def test_whose_failure_it_is(
@@ -189,6 +200,8 @@ A2 = ("cancel", {"order": "A-2"})
         ([A2], 0.0, "wrong_argument"),
         ([A1, A2], 1.0, "forbidden"),
         ([A1, A1], 1.0, "over_action"),
+        ([("cancel", {"order": "A-1", "note": ""})], 1.0, ""),
+        ([("cancel", {"order": "A-1", "note": "Refund it, too."})], 1.0, "over_action"),
     ],
 )
 def test_scores_compare_calls_and_say_so(
@@ -200,6 +213,49 @@ def test_scores_compare_calls_and_say_so(
     assert (outcome.action_level, outcome.cause) == (action_level, cause)
     assert outcome.strict is (cause == "")
     assert outcome.details["scoring"] == SCORING
+
+
+def test_a_write_that_the_server_refused_and_the_agent_mended_is_no_extra_write(
+    world: McpWorld,
+) -> None:
+    said = [{"tool": "cancel", "arguments": {"order": "A-9"}},
+            {"tool": "cancel", "arguments": {"order": "A-1"}},
+            {"tool": "finish", "arguments": {"answer": "Cancelled."}}]  # fmt: skip
+    engine = FakeEngine(script=list(map(json.dumps, said)), capabilities=Capabilities(schema=True))
+    example = example_of(A1)
+    episode = run_agent(AgentSpec(guards=False), engine, world, example, "Do it.")
+    assert "no order 'A-9'" in episode.steps[0].observation
+    assert world.score(example, episode.calls).strict
+
+
+def test_conversations_at_once_share_one_server(world: McpWorld, tmp_path: Path) -> None:
+    shared = McpWorld.open(configure(tmp_path, timeout_s=20) / FILE, "shared")
+    with ThreadPoolExecutor(4) as pool:
+        servers = set(pool.map(lambda _: shared._connected(), range(4)))
+    (server,) = servers
+    shared.close()
+    look, other = calls(("find_orders", {}), ("see_env", {}))
+    assert shared.call(look).error == ""
+    shared._drop(server)  # late news of the first server's end
+    assert shared.call(other).error == "" and shared._connected() not in servers
+    shared.close()
+
+
+def answer_of(*content: Any) -> Any:
+    types = pytest.importorskip("mcp.types")
+    return types.CallToolResult(content=list(content), is_error=False)
+
+
+def test_answers_in_several_texts_are_several_records(world: McpWorld) -> None:
+    types = pytest.importorskip("mcp.types")
+    one, other, words = (
+        types.TextContent(type="text", text=text) for text in ('{"id": 1}', '{"id": 2}', "and so")
+    )
+    inside = types.TextResourceContents(uri="desk://a", text="Bo is ill.")
+    assert result_of("x", answer_of(one, other)).value == [{"id": 1}, {"id": 2}]
+    assert result_of("x", answer_of(one, words)).value == '{"id": 1}\nand so'
+    file = types.EmbeddedResource(type="resource", resource=inside)
+    assert result_of("x", answer_of(file)).value == "Bo is ill."
 
 
 def test_the_oracle_is_strict(world: McpWorld) -> None:
