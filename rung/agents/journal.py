@@ -13,12 +13,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from rung.core.errors import StoreError
+from rung.core.errors import StoreError, TaskError
 from rung.core.files import hold_alone
+from rung.core.spelling import quote
 from rung.worlds.world import Call, Result, Session
 
 Entry = dict[str, Any]
@@ -170,7 +171,7 @@ class Tape:
         noted = self._next("result")
         if noted is not None and self.is_lasting:
             return Result(value=noted["value"], error=noted["error"], fault=noted["fault"])
-        result = self._make(call, in_doubt=is_known and noted is None)
+        result = _as_json(call, self._make(call, in_doubt=is_known and noted is None))
         if noted is None:
             self._note("result", asdict(result))
         return result
@@ -196,3 +197,18 @@ class Tape:
         if self._journal is not None:
             self._journal.append(entry)
         return entry
+
+
+def _as_json(call: Call, result: Any) -> Result:
+    """Return a result as plain JSON; raises TaskError where a world gave something else."""
+    if not isinstance(result, Result):
+        raise TaskError(
+            f"the world answered {call.tool} with {quote(result)}", hint="return a Result"
+        )
+    try:
+        return replace(result, value=json.loads(json.dumps(result.value)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskError(
+            f"the world answered {call.tool} with what is no JSON: {error}",
+            hint="return text, numbers, lists and dicts: a date as isoformat(), a set as a list",
+        ) from None

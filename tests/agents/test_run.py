@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from rung.agents.episode import Episode
 from rung.agents.rendering import render_episode, render_steps
 from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, TaskError
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import FakeEngine
 from rung.worlds.world import Call, Result
@@ -301,3 +302,17 @@ def test_result_and_call_records_round_trip_in_a_failed_episode() -> None:
                       spec=AgentSpec(max_steps=3), world=world)  # fmt: skip
     assert Episode.from_json(json.loads(json.dumps(episode.to_json()))) == episode
     assert episode.calls[0] == Call(tool="people.find", arguments={"name": "0"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Result(value={"due": date(2026, 3, 4)}), "cards.search with what is no JSON: .* date"),
+        (Result(value={"cards": {"a", "b"}}), "Object of type set"),
+        ("a card", "the world answered cards.search with 'a card'"),
+    ],
+)
+def test_a_world_that_answers_with_no_json_is_named(answer: Any, message: str) -> None:
+    world = Board(fail=lambda number, call: answer)
+    with pytest.raises(TaskError, match=message):
+        play(step("cards.search", query="venue"), step("finish", answer="ok"), world=world)
