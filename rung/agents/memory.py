@@ -26,6 +26,8 @@ Extract = Callable[[Turn, Context], Sequence[Found]]
 MAX_TURNS = 12
 MAX_WINDOW_TOKENS = 800
 MAX_RECALL_TOKENS = 200
+MAX_FACTS_PER_TURN = 64
+"""A turn that states more is pasted data; of that the first ones are kept."""
 STANDING_SALIENCE = 0.9
 """Facts of at least this salience (allergies, standing instructions) concern any text."""
 _MIN_SIMILARITY = 0.05
@@ -80,7 +82,7 @@ class Memory:
         found = [item for item in self._extract(turn, context) if _is_sound(item.claim, turn)]
         kept = [
             self._facts.add(item.claim, only=item.only, instead_of=item.instead_of)
-            for item in found
+            for item in found[:MAX_FACTS_PER_TURN]
         ]
         return tuple(fact for fact in kept if fact is not None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 MAX_CHARS = 1000
 """Longer stretches without a full stop are pasted data, not something said."""
-_END = re.compile(r"[.!?]+[\"')\]]*(?=\s)|\n+")
+_END = re.compile(r"(?<![.!?])[.!?]++[\"')\]]*+(?=\s)|\n+")
 _ABBREVIATION = re.compile(
     r"\b(?:mr|mrs|ms|dr|prof|st|no|nr|inc|ltd|co|jr|sr|approx|ext|apt|vs|e\.g|i\.e)\.$",
     re.IGNORECASE,

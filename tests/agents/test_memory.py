@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rung.agents.memory import Memory, render
+from rung.agents.memory import MAX_FACTS_PER_TURN, Memory, render
 from rung.agents.memory_records import Found, Turn
 from rung.core.errors import StoreError
 from rung.store import Claim, Fact, Store
@@ -115,6 +115,13 @@ def test_a_turn_observed_twice_is_kept_once(store: Store) -> None:
     again = memory_of(store)
     assert again.observe(user("My order number is 4711, no sorry, 4712.")) == ()
     assert values(again.facts()) == ["4712"]
+
+
+def test_of_pasted_data_the_first_facts_are_kept(store: Store) -> None:
+    memory = memory_of(store)
+    pasted = "\n".join(f"My order is A-{number}." for number in range(MAX_FACTS_PER_TURN + 10))
+    assert len(memory.observe(user(pasted))) == MAX_FACTS_PER_TURN
+    assert memory.history()[-1].value == f"A-{MAX_FACTS_PER_TURN - 1}"
 
 
 def test_a_fact_said_again_stands_once(store: Store) -> None:
