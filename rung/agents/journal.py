@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ from rung.core.files import hold_alone
 from rung.core.spelling import quote
 from rung.worlds.world import Call, Result, Session
 
+_HALF = re.compile("[\ud800-\udfff]")
 Entry = dict[str, Any]
 Asked = Literal["turn", "escalation", "outline"]
 """What a model was asked for: a turn, or, a stronger one, a step in doubt or an outline."""
@@ -200,13 +202,17 @@ class Tape:
 
 
 def _as_json(call: Call, result: Any) -> Result:
-    """Return a result as plain JSON; raises TaskError where a world gave something else."""
+    """Return a result as plain JSON that can be written, with U+FFFD for half surrogate pairs.
+
+    Raises TaskError where a world gave something else.
+    """
     if not isinstance(result, Result):
         raise TaskError(
             f"the world answered {call.tool} with {quote(result)}", hint="return a Result"
         )
     try:
-        return replace(result, value=json.loads(json.dumps(result.value)))
+        text = _HALF.sub("\ufffd", json.dumps(result.value, ensure_ascii=False))
+        return replace(result, value=json.loads(text), error=_HALF.sub("\ufffd", result.error))
     except (TypeError, ValueError, RecursionError) as error:
         raise TaskError(
             f"the world answered {call.tool} with what is no JSON: {error}",

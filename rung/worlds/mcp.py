@@ -83,19 +83,28 @@ class McpWorld:
 
     def call(self, call: Call) -> Result:
         """Use a tool of the server; wrong arguments are refused before they reach it."""
-        tool = next((tool for tool in self.tools() if tool.name == call.tool), None)
+        if wrong := self._wrong(call):
+            return Result(error=wrong, fault="input")
+        return self._ask(call)
+
+    def _wrong(self, call: Call) -> str:
+        """Return why a call cannot be made by what the server lists, empty where it can."""
+        tool = self._find(call.tool)
         if tool is None:
             known = did_you_mean(call.tool, self._wire_names)
-            return Result(error=f"there is no tool {quote(call.tool)}; {known}", fault="input")
-        if wrong := violations(dict(call.arguments), dict(tool.parameters)):
-            place = ".".join(str(part) for part in wrong[0].path) or "its arguments"
-            return Result(error=f"{call.tool}: {place}: {wrong[0].message}", fault="input")
-        return self._ask(call)
+            return f"there is no tool {quote(call.tool)}; {known}"
+        if found := violations(dict(call.arguments), dict(tool.parameters)):
+            place = ".".join(str(part) for part in found[0].path) or "its arguments"
+            return f"{call.tool}: {place}: {found[0].message}"
+        return ""
+
+    def _find(self, name: str) -> Tool | None:
+        return next((tool for tool in self.tools() if tool.name == name), None)
 
     def call_in_doubt(self, call: Call) -> Result:
         """Answer for a call that a killed run may have made: a look-up is made again, a write is
         not, since the server cannot be asked whether it was done."""
-        if any(tool.name == call.tool and tool.writes for tool in self.tools()):
+        if (tool := self._find(call.tool)) is not None and tool.writes:
             return Result(error=_ENDED, fault="tool")
         return self.call(call)
 
@@ -106,6 +115,12 @@ class McpWorld:
     def score(self, example: Example, calls: Sequence[Call]) -> Outcome:
         """Compare the writes with the required calls, in any order; nothing is called."""
         required, says = setup.required(example), setup.literals(example)
+        for call in required:
+            if wrong := self._wrong(call):
+                raise TaskError(
+                    f"example {example.id!r}: a call of its target is none: {wrong}",
+                    hint="mend the target",
+                )
         asked = {call.tool for call in required}
         writing = {tool.name for tool in self.tools() if tool.writes} | asked
         made = [call for call in calls if call.tool in writing]
@@ -120,7 +135,7 @@ class McpWorld:
             and all(pair.match == 1.0 and not self._adds(pair, made) for pair in pairs),
             changed=bool(made),
             unasked=unasked,
-            forbidden=setup.broken(example, made, [tool.name for tool in self.tools()]),
+            forbidden=setup.broken(example, made, self.tools()),
             details={"scoring": SCORING},
         )
 
@@ -132,7 +147,7 @@ class McpWorld:
             for name, value in given.items()
             if value is not None and pair.required.arguments.get(name) is None
         }
-        tool = next((tool for tool in self.tools() if tool.name == pair.required.tool), None)
+        tool = self._find(pair.required.tool)
         known = defaults_of(tool) if tool is not None else {}
         return any(canonical(value) != canonical(known.get(name)) for name, value in extra.items())
 

@@ -82,9 +82,16 @@ def _commanded(folder: Path, file: str) -> list[str]:
                 f"{folder / file}: {word} has that name on this machine only",
                 hint=f"write {Path(word).relative_to(folder).as_posix()}",
             )
-        if (folder / word).is_file() and not Path(word).is_absolute():
+        if not Path(word).is_absolute() and _is_file(folder / word):
             names.append(Path(word).as_posix())
     return names
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a program of one line, longer than names may be
+        return False
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -7,7 +7,7 @@ first), `says` (along the target's calls, by argument what its free text must co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.core.errors import TaskError
@@ -15,7 +15,7 @@ from rung.core.spelling import did_you_mean, quote
 from rung.tasks.task import Example
 from rung.worlds.canonical import canonical
 from rung.worlds.scoring import Literals
-from rung.worlds.world import Call
+from rung.worlds.world import Call, Tool
 
 KEYS = ("look_ups", "says", "never")
 
@@ -73,8 +73,11 @@ def _check_literals(where: str, call: Call, item: Mapping[str, Any]) -> None:
             )
 
 
-def broken(example: Example, made: Sequence[Call], tools: Collection[str]) -> list[str]:
-    """Return the names of the negative assertions that some write breaks; `tools` are all names."""
+def broken(example: Example, made: Sequence[Call], tools: Sequence[Tool]) -> list[str]:
+    """Return the names of the negative assertions that some write breaks; `tools` are all tools.
+
+    Raises TaskError for an assertion that no write could break, since it names what is not there.
+    """
     where, nevers = f"example {example.id!r}: setup.never", example.setup.get("never", [])
     if not _are_objects(nevers):
         raise TaskError(
@@ -84,14 +87,24 @@ def broken(example: Example, made: Sequence[Call], tools: Collection[str]) -> li
     names = []
     for never in nevers:
         (asserted,) = _calls(example, [{"arguments": {}, **never}])
-        if asserted.tool not in tools:
-            known = did_you_mean(asserted.tool, tools)
-            raise TaskError(
-                f"{where} names {quote(asserted.tool)}; there is no such tool", hint=known
-            )
+        _check_names(where, asserted, tools)
         if any(call.tool == asserted.tool and _has(call, asserted.arguments) for call in made):
             names.append(str(never.get("name", asserted.tool)))
     return names
+
+
+def _check_names(where: str, asserted: Call, tools: Sequence[Tool]) -> None:
+    tool = next((tool for tool in tools if tool.name == asserted.tool), None)
+    if tool is None:
+        known = did_you_mean(asserted.tool, [tool.name for tool in tools])
+        raise TaskError(f"{where} names {quote(asserted.tool)}; there is no such tool", hint=known)
+    properties = tool.parameters.get("properties", {})
+    for name in asserted.arguments:
+        if name not in properties:
+            raise TaskError(
+                f"{where} names {quote(name)}; {tool.name} has no such argument",
+                hint=did_you_mean(name, properties),
+            )
 
 
 def _are_objects(items: Any) -> bool:

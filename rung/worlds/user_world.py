@@ -81,7 +81,7 @@ class TableWorld:
             reached=reached,
             changed=bool(left.changes(first)),
             unasked=() if reached else changing,
-            forbidden=setup.broken(example, made, [tool.name for tool in self._toolbox.tools()]),
+            forbidden=setup.broken(example, made, self._toolbox.tools()),
         )
 
     def _required(self, example: Example) -> tuple[list[Call], list[Literals]]:

@@ -21,6 +21,7 @@ from rung.agents.spec import AgentSpec
 from rung.core.errors import EngineError, StoreError
 from rung.engines.base import Capabilities
 from rung.engines.fake import FakeEngine
+from rung.worlds.world import Result
 
 SCHEMA = Capabilities(schema=True)
 
@@ -43,6 +44,7 @@ from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
 from rung.engines.base import Capabilities
 from rung.engines.fake import FakeEngine
+from rung.worlds.world import Result
 
 folder, where, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 said = {SAID!r}
@@ -189,6 +191,17 @@ def test_a_torn_line_counts_as_not_written(tmp_path: Path) -> None:
     assert journal.read() == [{"kind": "call", "text": "ä\n"}]
     journal.append({"kind": "result"})
     assert [entry["kind"] for entry in journal.read()] == ["call", "result"]
+
+
+def test_half_a_character_in_a_result_is_kept_from_the_journal(tmp_path: Path) -> None:
+    cut = Result(value=[{"text": "Yes \ud83d"}])
+    said = [step("cards.search", query="venue"), step("finish", answer="ok")]
+    engine = FakeEngine(script=said, capabilities=SCHEMA)
+    journal = FileJournal(tmp_path / "journal.jsonl")
+    world = Board(fail=lambda number, call: cut)
+    episode = run_agent(AgentSpec(), engine, world, MOVE, INSTRUCTION, journal=journal)
+    assert episode.steps[0].observation == "text: Yes \ufffd"
+    assert journal.read()[3]["value"] == [{"text": "Yes \ufffd"}]
 
 
 def test_a_journal_that_cannot_be_written_says_where(tmp_path: Path) -> None:

@@ -215,6 +215,20 @@ def test_scores_compare_calls_and_say_so(
     assert outcome.details["scoring"] == SCORING
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("cancle", {}), "there is no tool 'cancle'"),
+        (("cancel", {"ordr": "A-1"}), "'order' is a required property"),
+    ],
+)
+def test_a_target_that_no_call_could_meet_is_a_mistake(
+    world: McpWorld, call: Any, message: str
+) -> None:
+    with pytest.raises(TaskError, match=f"example 'e': a call of its target is none: .*{message}"):
+        world.score(example_of(call), [])
+
+
 def test_a_write_that_the_server_refused_and_the_agent_mended_is_no_extra_write(
     world: McpWorld,
 ) -> None:

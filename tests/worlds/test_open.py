@@ -11,6 +11,7 @@ import pytest
 from rung.core.errors import TaskError
 from rung.tasks.task import Task
 from rung.worlds.open import WORLDS, identify_world, open_world
+from rung.worlds.packed import world_files
 
 
 def task_of(world: str, path: Path) -> Task:
@@ -68,3 +69,11 @@ def test_an_edited_world_is_another_one(tmp_path: Path) -> None:
     first = identify_world(task)
     (tmp_path / "world" / "options.toml").write_text('tools = "domains"\n')
     assert ["workbench"] != first != identify_world(task)
+
+
+def test_a_server_of_one_long_line_is_no_file_to_pack(tmp_path: Path) -> None:
+    (tmp_path / "mcp.toml").write_text(f"command = ['python', '-c', '{'pass;' * 100}']\n")
+    task = Task(
+        name="t", title="t", instruction="i", schema={}, scoring={}, path=tmp_path, world="mcp"
+    )
+    assert list(world_files(task)) == ["mcp.toml"]

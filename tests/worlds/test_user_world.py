@@ -257,6 +257,13 @@ def test_a_setup_that_cannot_be_used_is_named(setup: dict[str, Any], message: st
         world.score(example, [])
 
 
+def test_an_assertion_that_no_write_could_break_is_a_mistake(task: Task) -> None:
+    never = [{"name": "n", "tool": "refund", "arguments": {"ordr": "A-1002"}}]
+    example = replace(task.train[0], setup={"never": never})
+    with pytest.raises(TaskError, match=r"names 'ordr'; refund has no such .*mean 'order'"):
+        open_world(task).score(example, [])
+
+
 @pytest.mark.parametrize(
     ("says", "message"),
     [
