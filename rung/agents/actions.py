@@ -18,6 +18,8 @@ from rung.core.errors import ConfigError, FormError
 from rung.core.hashing import content_hash
 from rung.forms import Decision, Filled, Form, answer_json, compile_form
 from rung.forms.form import Object, Union
+from rung.forms.normal import normalise
+from rung.forms.validity import draft_of
 from rung.worlds.world import Call, Tool
 
 FINISH = "finish"
@@ -133,9 +135,18 @@ def loose_form(actions: Actions) -> Form:
 def arguments_schema(tool: Tool, at: str = "#") -> dict[str, Any]:
     """Return the schema of a tool's arguments, made to stand at a pointer of a larger one.
 
-    A form writes listed names only, so an object that does not say is taken to be closed.
+    A form writes listed names only, so an object that does not say is taken to be closed. One of an
+    older draft is told in the words of the latest, which the larger one is in. Raises FormError
+    for what is no schema of an object.
     """
-    found: dict[str, Any] = _moved(tool.parameters, at)
+    draft = draft_of(tool.parameters)
+    try:
+        told = tool.parameters if draft is draft_of({}) else normalise(tool.parameters, draft)
+    except FormError as error:
+        raise FormError(f"the arguments of {tool.name}: {error.message}") from None
+    if not isinstance(told, Mapping):
+        raise FormError(f"the arguments of {tool.name}: their schema is {told!r}, not an object")
+    found: dict[str, Any] = _moved(told, at)
     found.pop("$schema", None)
     return {"type": "object", "properties": {}, "additionalProperties": False, **found}
 

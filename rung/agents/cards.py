@@ -25,6 +25,9 @@ MIN_SHARED = 2
 Written = Literal["schemas", "cards"]
 _MIN_CHARS = 6
 _NOTHING: Mapping[str, str] = {}
+Inside = frozenset[int]
+"""Which parts of a schema, by identity, a description is inside of: a recursive one ends there."""
+_NOWHERE: Inside = frozenset()
 _SENTENCE = re.compile(r"(?<=[^.\s]{2})[.;:](?:\s|$)|\n")
 _LEAD = re.compile(r"^(?:this (?:tool|function) )?(?:is used to |allows you to |will )?", re.I)
 _PATTERN = re.compile(r"\b(?:YYYY|HH)[-/:. ]?[\w:/. -]*\w\b")
@@ -95,12 +98,15 @@ def signature(tool: Tool, known: Mapping[str, str] = _NOTHING) -> str:
 
 
 def _arguments(
-    schema: Mapping[str, Any], root: Mapping[str, Any], known: Mapping[str, str] = _NOTHING
+    schema: Mapping[str, Any],
+    root: Mapping[str, Any],
+    known: Mapping[str, str] = _NOTHING,
+    inside: Inside = _NOWHERE,
 ) -> str:
     required = schema.get("required", ())
     parts = []
     for name, source in schema.get("properties", {}).items():
-        values = _values(_resolved(source, root), root, name)
+        values = _values(_resolved(source, root), root, name, inside)
         values = "" if known.get(name) == values else values
         optional = "" if name in required else "?"
         parts.append(f"{name}{optional}: {values}" if values else f"{name}{optional}")
@@ -129,7 +135,7 @@ def _legend(shared: Mapping[str, str]) -> str:
     return "; ".join(f"{', '.join(names)}: {said}" for said, names in by_values.items())
 
 
-def _values(schema: Any, root: Mapping[str, Any], name: str) -> str:
+def _values(schema: Any, root: Mapping[str, Any], name: str, inside: Inside = _NOWHERE) -> str:
     """Return what a value looks like, empty where the name and `text` say it all."""
     if not isinstance(schema, Mapping):
         return ""
@@ -137,23 +143,29 @@ def _values(schema: Any, root: Mapping[str, Any], name: str) -> str:
         return _options(schema.get("enum", [schema.get("const")]))
     arms = schema.get("anyOf") or schema.get("oneOf")
     if arms:
-        return _either([{**schema, **arm} for arm in _objects(arms, root)], root, name)
+        return _either([{**schema, **arm} for arm in _objects(arms, root)], root, name, inside)
     kind = schema.get("type")
     if isinstance(kind, list):
-        return _either([{**schema, "type": one} for one in kind], root, name)
+        return _either([{**schema, "type": one} for one in kind], root, name, inside)
+    part = schema.get({"array": "items", "object": "properties"}.get(str(kind), ""))
+    if part and id(part) in inside:
+        return "…"
+    inside |= {id(part)}
     if kind == "array":
-        inner = _values(_resolved(schema.get("items", {}), root), root, name)
+        inner = _values(_resolved(part or {}, root), root, name, inside)
         return f"[{inner or 'text'}, …]"
-    if kind == "object" and schema.get("properties"):
-        return f"{{{_arguments(schema, root)}}}"
+    if kind == "object" and part:
+        return f"{{{_arguments(schema, root, inside=inside)}}}"
     return _scalar(schema, kind, name)
 
 
-def _either(arms: Sequence[Mapping[str, Any]], root: Mapping[str, Any], name: str) -> str:
+def _either(
+    arms: Sequence[Mapping[str, Any]], root: Mapping[str, Any], name: str, inside: Inside
+) -> str:
     """Return what any of several shapes looks like; null, which means left out, is not named."""
     rest = [arm for arm in arms if arm.get("type") != "null"]
     bare = [{k: v for k, v in arm.items() if k not in ("anyOf", "oneOf")} for arm in rest]
-    seen = dict.fromkeys(_values(arm, root, name) for arm in bare)
+    seen = dict.fromkeys(_values(arm, root, name, inside) for arm in bare)
     return next(iter(seen)) if len(seen) == 1 else "|".join(one or "text" for one in seen)
 
 

@@ -16,6 +16,7 @@ from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
 from rung.forms import Filling, compile_form, fill, violation
 from rung.forms.form import Union
+from rung.forms.validity import violations
 from rung.worlds.world import Call, Tool
 
 ASK = [Message(role="user", content="Move the venue card.")]
@@ -110,3 +111,24 @@ def test_arguments_that_no_form_expresses_name_their_tool() -> None:
     impossible = parameters(count={"type": "integer", "minimum": 3, "maximum": 1})
     with pytest.raises(FormError, match="the arguments of tally: "):
         actions_of([tool("tally", impossible)], abstain=True)
+
+
+def test_arguments_of_an_older_draft_are_told_in_the_words_of_the_latest() -> None:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {"pair": {"type": "array", "items": [{"type": "integer"}, {"enum": ["a"]}]}},
+        "required": ["pair"],
+    }
+    old = Tool(name="old.take", description="Take.", parameters=schema, writes=True)
+    actions = actions_of([*TOOLS, old], abstain=True)
+    call = Call(tool="old.take", arguments={"pair": [3, "a"]})
+    assert json.loads(step_text(actions, call)) == call.to_json()
+    assert violations(call.to_json(), actions.form.schema) == []
+    assert violations({**call.to_json(), "arguments": {"pair": ["a", 3]}}, actions.form.schema)
+
+
+def test_a_tool_whose_arguments_are_no_object_is_named() -> None:
+    odd: Any = True
+    with pytest.raises(FormError, match="the arguments of odd: their schema is True"):
+        actions_of([tool("odd", odd)], abstain=False)

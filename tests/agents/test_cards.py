@@ -102,3 +102,15 @@ def test_examples_stand_only_where_they_are_asked_for() -> None:
     text = document(TOOLS, "cards", {"cards.get": example})
     assert text.count("e.g.") == 1
     assert f"cards.get(card_id)  Return one card  e.g. {example}" in text.splitlines()
+
+
+def test_a_schema_that_holds_itself_is_told_once() -> None:
+    fields = {"all": {"type": "array", "items": {"$ref": "#/$defs/F"}}, "eq": {"type": "string"}}
+    schema = {
+        "type": "object",
+        "properties": {"where": {"$ref": "#/$defs/F"}},
+        "required": ["where"],
+        "$defs": {"F": {"type": "object", "properties": fields}},
+    }
+    recursive = Tool(name="find", description="Find rows.", parameters=schema, writes=False)
+    assert signature(recursive) == "find(where: {all?: […, …], eq?})"
