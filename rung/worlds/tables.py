@@ -143,20 +143,40 @@ class Tables:
         del self._rows[table][row["id"]]
         return row
 
-    def changes(self, before: Tables) -> Counter[Change]:
-        """Return what is different from `before`."""
+    def changes(self, before: Tables, first: Tables | None = None) -> Counter[Change]:
+        """Return what is different from `before`; a row that `first` lacks has no id there."""
         found: Counter[Change] = Counter()
         for table, rows in self._rows.items():
             old = before._rows[table]
+            known = old if first is None else first._rows[table]
             for id in old.keys() - rows.keys():
-                found[table, id, "", ""] += 1
+                found[table, id if id in known else "", "", ""] += 1
             for id, row in rows.items():
                 if id in old:
-                    found.update(_cells(table, id, old[id], row))
+                    found.update(_cells(table, id if id in known else "", old[id], row))
                 else:
                     columns = {name: value for name, value in row.items() if name != "id"}
                     found[table, "", "", canonical(columns)] += 1
         return found
+
+
+def changed_back(
+    steps: Sequence[Counter[Change]], left: Counter[Change], asked: Sequence[Counter[Change]]
+) -> list[int]:
+    """Return the positions of steps that changed what all of them `left` as it was at first.
+
+    What `asked` changes may be changed on the way. All are told by `changes` from one first state.
+    """
+    places = {change[:3] for changes in (left, *asked) for change in changes}
+    gone = {(table, id) for table, id, column, _ in left if id and not column}
+
+    def is_back(table: str, id: str, column: str, value: Any) -> bool:
+        removed_again = not column and value == ""
+        if not id:
+            return removed_again and not any((table, id, column, value) in step for step in asked)
+        return (table, id, column) not in places and (table, id) not in gone
+
+    return [at for at, step in enumerate(steps) if any(is_back(*change) for change in step)]
 
 
 def _number(id: str) -> int:

@@ -6,6 +6,7 @@ over tables, scored by the state they leave. `docs/worlds.md` shows one of 60 li
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from rung.tasks import user_code
 from rung.tasks.task import Example
 from rung.worlds import setup
 from rung.worlds.scoring import Literals, judge, settle
-from rung.worlds.tables import Kind, Refused, Row, Tables, check_ids
+from rung.worlds.tables import Change, Kind, Refused, Row, Tables, changed_back, check_ids
 from rung.worlds.toolbox import Toolbox
 from rung.worlds.world import Call, Outcome, Result, Tool, World
 
@@ -67,20 +68,24 @@ class TableWorld:
         return setup.solution(example)
 
     def score(self, example: Example, calls: Sequence[Call]) -> Outcome:
-        """Play the calls and judge the state they leave; free texts count by what they say."""
+        """Play the calls and judge the state they leave; free texts count by what they say.
+
+        A write that changed what nobody asked for and was undone later is still an unasked one.
+        """
         required, says = self._required(example)
         made = self._taken(example, calls)
-        first = self._tables(example)
-        asked = self._asked(example)
-        left, changing = self._play(example, settle(required, made, says))
-        reached = left.changes(first) == asked.changes(first)
+        self._check_target(example)
+        asked, asked_steps = self._play(example, required)
+        left, steps = self._play(example, settle(required, made, says))
+        reached = left == asked
+        changing = [position for position, step in enumerate(steps) if step]
         return judge(
             required,
             made,
             says,
             reached=reached,
-            changed=bool(left.changes(first)),
-            unasked=() if reached else changing,
+            changed=bool(left),
+            unasked=changed_back(steps, left, asked_steps) if reached else changing,
             forbidden=setup.broken(example, made, self._toolbox.tools()),
         )
 
@@ -95,8 +100,8 @@ class TableWorld:
         ]
         return [call for call, _ in pairs], [text for _, text in pairs]
 
-    def _asked(self, example: Example) -> Tables:
-        """Return the state that the target leads to; raises TaskError when a call of it fails."""
+    def _check_target(self, example: Example) -> None:
+        """Raise TaskError when a call of the target fails."""
         session = self.start(example)
         for call in setup.required(example):
             if error := session.call(call).error:
@@ -104,7 +109,6 @@ class TableWorld:
                     f"example {example.id!r}: a call of its target fails: {call.tool}: {error}",
                     hint="mend the target, or setup.rows",
                 )
-        return session.tables
 
     def _taken(self, example: Example, calls: Sequence[Call]) -> list[Call]:
         """Return the writes that the world did not refuse: what it refused did not happen."""
@@ -112,15 +116,17 @@ class TableWorld:
         writes = [call for call in calls if self._toolbox.writes(call.tool)]
         return [call for call in writes if not session.call(call).error]
 
-    def _play(self, example: Example, writes: Sequence[Call]) -> tuple[Tables, list[int]]:
-        """Return the state that writes leave, and the positions of those that changed it."""
-        session, changing = self.start(example), []
-        for position, call in enumerate(writes):
+    def _play(
+        self, example: Example, writes: Sequence[Call]
+    ) -> tuple[Counter[Change], list[Counter[Change]]]:
+        """Return what writes change all together, and each of them."""
+        session, steps = self.start(example), []
+        first = session.tables
+        for call in writes:
             before = session.tables
             session.call(call)
-            if session.tables.changes(before):
-                changing.append(position)
-        return session.tables, changing
+            steps.append(session.tables.changes(before, first))
+        return session.tables.changes(first), steps
 
     def _tables(self, example: Example) -> Tables:
         setup.check_keys(example, ("rows", *setup.KEYS))

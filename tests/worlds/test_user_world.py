@@ -360,3 +360,64 @@ def test_new_rows_are_compared_without_their_ids() -> None:
     made = [Call(**call) for call in json.loads(json.dumps(pair[::-1]))]
     assert world.score(example, made).strict
     assert not world.score(example, [*made, made[0]]).strict
+
+
+DESK = Toolbox()
+
+
+@DESK.tool(writes=True)
+def put(tables: Tables, card: str, place: str, note: str = "") -> Row:
+    """Put a card somewhere."""
+    return tables.change("cards", card, {"place": place, "note": note})
+
+
+@DESK.tool(writes=True)
+def new(tables: Tables, place: str) -> Row:
+    """Make a card."""
+    return tables.add("cards", {"place": place, "note": ""})
+
+
+@DESK.tool(writes=True)
+def drop(tables: Tables, card: str) -> Row:
+    """Drop a card."""
+    return tables.remove("cards", card)
+
+
+@pytest.mark.parametrize(
+    ("made", "is_strict"),
+    [
+        ([("put", {"card": "C-1", "place": "b"})], True),
+        ([("put", {"card": "C-1", "place": "c"}), ("put", {"card": "C-1", "place": "b"})], True),
+        ([("put", {"card": "C-1", "place": "b", "note": "x"}),
+          ("put", {"card": "C-1", "place": "b"})], False),
+        ([("put", {"card": "C-2", "place": "b"}), ("put", {"card": "C-1", "place": "b"}),
+          ("put", {"card": "C-2", "place": "a"})], False),
+        ([("new", {"place": "a"}), ("drop", {"card": "C-3"}),
+          ("put", {"card": "C-1", "place": "b"})], False),
+        ([("put", {"card": "C-1", "place": "b"}), ("put", {"card": "C-2", "place": "a"})], True),
+    ],
+)  # fmt: skip
+def test_what_was_changed_and_changed_back_is_no_part_of_the_work(
+    made: list[Any], is_strict: bool
+) -> None:
+    rows = {"cards": [{"id": f"C-{number}", "place": "a", "note": ""} for number in (1, 2)]}
+    kinds = {"cards": Kind(noun="card", prefix="C")}
+    world = TableWorld(name="t", brief="b", toolbox=DESK, kinds=kinds, rows=rows)
+    (asked,) = calls(("put", {"card": "C-1", "place": "b"}))
+    example = Example(id="e", input="", target={"calls": [asked.to_json()]}, group="e")
+    outcome = world.score(example, calls(*made))
+    assert (outcome.strict, outcome.cause == "") == (is_strict, is_strict)
+
+
+def test_rows_may_be_made_in_steps_and_dropped_where_that_is_asked() -> None:
+    kinds = {"cards": Kind(noun="card", prefix="C")}
+    world = TableWorld(name="t", brief="b", toolbox=DESK, kinds=kinds, rows={})
+    asked = calls(("new", {"place": "a"}), ("drop", {"card": "C-1001"}), ("new", {"place": "b"}))
+    target = {"calls": [call.to_json() for call in asked]}
+    example = Example(id="e", input="", target=target, group="e")
+    assert world.score(example, asked).strict
+    detour = calls(
+        ("new", {"place": "a"}), ("drop", {"card": "C-1001"}), ("new", {"place": "z"}),
+        ("put", {"card": "C-1002", "place": "b"}),
+    )  # fmt: skip
+    assert world.score(example, detour).strict
