@@ -14,7 +14,7 @@ from rung.core.spelling import did_you_mean
 Loop = Literal["text", "form", "native"]
 Documentation = Literal["schemas", "cards", "none"]
 
-AGENT_VERSION = 4
+AGENT_VERSION = 5
 """Raised when the same spec would act differently, so that no stale answer is reused."""
 _SIZES = ("max_steps", "history_tokens", "max_tokens")
 _ADDED = {

@@ -19,7 +19,7 @@ Output = Literal[
 Thought = Literal["off", "native", "scratchpad"]
 Telling = Literal["full", "bare"]
 
-ROUTE_VERSION = 6
+ROUTE_VERSION = 7
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
 _ADDED = {
     "adapter": "",
