@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rung.forms.ecma import PatternError, matches
 from rung.forms.express import resembles
 from rung.forms.form import Choice, Const, Node, Object, Union, Value, join_path
+from rung.forms.validity import violations
+from rung.forms.values import settings_of
 
 MAX_SOURCE_CHARS = 20_000
 _PIECE = re.compile(r"\w+|\s+|[^\w\s]")
@@ -47,6 +50,62 @@ def invented(node: Node, value: Any, source: str, path: str = "") -> Iterator[tu
             yield from invented(node.item, item, source, f"{path}[{i}]")
     elif isinstance(node, Value) and node.extractive and foreign(value, source):
         yield path, value
+    elif isinstance(node, Value) and node.kind == "json":
+        for text in _invented_inside(node.schema, value, source, node.schema, frozenset()):
+            yield path, text
+
+
+def _invented_inside(
+    schema: Any, value: Any, source: str, root: Any, followed: frozenset[str]
+) -> Iterator[str]:
+    """Yield the texts of a sub-grammar's value that a part of its schema wants from the input.
+
+    `root` is the whole schema, which references lead into; those `followed` have led to this value.
+    An alternative counts where the value is valid by it.
+    """
+    if not isinstance(schema, Mapping):
+        return
+    if settings_of(schema).get("extractive") is True and foreign(value, source):
+        yield value
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    if name in root.get("$defs", {}) and name not in followed:
+        yield from _invented_inside(root["$defs"][name], value, source, root, followed | {name})
+    for part in _said_of(schema, value, root):
+        yield from _invented_inside(part, value, source, root, followed)
+    for part, inner in _said_inside(schema, value):
+        yield from _invented_inside(part, inner, source, root, frozenset())
+
+
+def _said_of(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what `allOf` and the alternatives that fit say of a value."""
+    yield from schema.get("allOf", ())
+    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        alone = {"$defs": root.get("$defs", {}), **part} if isinstance(part, Mapping) else part
+        if not violations(value, alone):
+            yield part
+
+
+def _said_inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a schema says of each part of a value, beside that part."""
+    if isinstance(value, dict):
+        named = schema.get("properties", {})
+        patterns = schema.get("patternProperties", {})
+        for name, inner in value.items():
+            said = [part for pattern, part in patterns.items() if _speaks_of(pattern, name)]
+            said += [named[name]] if name in named else []
+            for part in said or [schema.get("additionalProperties")]:
+                yield part, inner
+    elif isinstance(value, list):
+        first = schema.get("prefixItems", ())
+        for i, inner in enumerate(value):
+            yield first[i] if i < len(first) else schema.get("items"), inner
+
+
+def _speaks_of(pattern: str, name: str) -> bool:
+    try:
+        return matches(pattern, name)
+    except PatternError:  # searched for too long: rather copied from the input than invented
+        return True
 
 
 def _plain(text: str) -> str:

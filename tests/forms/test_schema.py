@@ -364,6 +364,42 @@ def test_an_extractive_text_of_any_kind_must_stand_in_the_input(kind: Any) -> No
     assert not list(invented(value, "http://a.example", "see http://a.example"))
 
 
+COPIED = {"type": "string", "x-rung": {"extractive": True}}
+TREE = {
+    "type": "object",
+    "properties": {
+        "name": COPIED,
+        "below": {"type": "array", "items": {"$ref": "#/$defs/tree"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "object", "additionalProperties": COPIED}, {"any": "invented"}),
+        ({"type": "object", "patternProperties": {"^a": COPIED}}, {"any": "invented"}),
+        ({"anyOf": [COPIED, {"type": "array", "items": COPIED}]}, ["there", "invented"]),
+        ({"type": "array", "prefixItems": [{"type": "string"}, COPIED]}, ["free", "invented"]),
+        ({"$ref": "#/$defs/tree"}, {"name": "there", "below": [{"name": "invented"}]}),
+    ],
+)
+def test_extractive_texts_inside_a_sub_grammar_must_stand_in_the_input(
+    schema: Any, value: Any
+) -> None:
+    form = compile_form(
+        {"type": "object", "properties": {"a": schema}, "$defs": {"tree": TREE}, "required": ["a"]}
+    )
+    assert {text for _, text in invented(form.root, {"a": value}, "it is there")} == {"invented"}
+    assert not list(invented(form.root, {"a": value}, "it is there, it is invented"))
+
+
+def test_a_text_that_another_alternative_leaves_free_may_be_invented() -> None:
+    free = {"type": "object", "additionalProperties": {"anyOf": [{"type": "integer"}, COPIED]}}
+    form = compile_form({"type": "object", "properties": {"a": free}, "required": ["a"]})
+    assert not list(invented(form.root, {"a": {"n": 7}}, "it is there"))
+
+
 @pytest.mark.parametrize("step", [10, 100, 100.0])
 def test_a_form_writes_only_multiples_of_a_power_of_ten(step: float) -> None:
     root = compiled({"type": "integer", "multipleOf": step, "minimum": 0, "maximum": 10**6})
