@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rung.forms.ecma import PatternError, matches
+from rung.forms.ecma import matches
+from rung.forms.ecma_escapes import PatternError
 from rung.forms.express import resembles
 from rung.forms.form import Choice, Const, Node, Object, Union, Value, join_path
 from rung.forms.validity import violations
