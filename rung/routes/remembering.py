@@ -7,6 +7,8 @@ nothing behind. What a sentence states, and what of it matters now, `agents/memo
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from rung.agents.memory import Memory
 from rung.agents.memory_records import Turn
 from rung.core.clock import now_utc
@@ -27,7 +29,8 @@ class Remembering:
     def of(self, example: Example) -> Memory:
         """Return what was said before this request."""
         if example.owner:
-            return self._memory(self._store, example.owner, now_utc())
+            # Two requests of one second are two conversations, or the later one's facts are lost.
+            return self._memory(self._store, example.owner, f"{now_utc()} {uuid4().hex}")
         owner = content_hash(example.earlier)
         measured = self._measured = self._measured or Store("sqlite://")
         for at, turns in enumerate(() if owner in self._read else example.earlier):
