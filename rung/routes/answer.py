@@ -21,6 +21,7 @@ from rung.engines.base import Engine, Request, Thinking
 from rung.engines.open import library_of
 from rung.forms import (
     Choice,
+    Const,
     Decision,
     Filling,
     Form,
@@ -32,6 +33,7 @@ from rung.forms import (
     violation,
 )
 from rung.forms.decisions import taken
+from rung.forms.form import Node
 from rung.routes.acting import act, solve
 from rung.routes.escalation.cascade import run_cascade
 from rung.routes.prompt import build_messages
@@ -39,10 +41,13 @@ from rung.routes.rank import rank
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.stats.decisions import cheapest_answer
+from rung.tasks.fields import as_text
 from rung.tasks.task import Example, Task
 from rung.worlds.open import SIMULATED, identify_world
 
 SCRATCHPAD_TOKENS = 64
+_HEADS = "heads-2"
+"""Raised when the same head would answer differently, so that no stale answer is reused."""
 
 
 def answer(
@@ -137,14 +142,18 @@ def _check_same_task(route: Route, runtime: Runtime) -> None:
 
 def _by_head(route: Route, runtime: Runtime, text: str) -> Answer:
     """Choice slots from the head, findable ones by code, other text slots from the input's opening
-    words (the lead baseline). Where several texts could be meant, the route abstains."""
+    words (the lead baseline). A choice that train examples lack may be left out. Where several
+    texts could be meant, the route abstains."""
     start = monotonic_ms()
     decided = _decide(route, runtime, text)
     output: dict[str, Any] = {}
     doubts = []
     for name, node in runtime.form.fields:
         if name in decided:
-            output[name] = decided[name][0]
+            if not _is_left_out(node, decided[name][0]):
+                output[name] = decided[name][0]
+        elif isinstance(node, Const):
+            output[name] = node.value
         elif isinstance(node, Value) and is_findable(node):
             found = find(node, text)
             output[name] = found.value
@@ -162,6 +171,11 @@ def _by_head(route: Route, runtime: Runtime, text: str) -> Answer:
         decisions={path: decision for path, (_, decision) in decided.items()},
         latency_ms=monotonic_ms() - start,
     )
+
+
+def _is_left_out(node: Node, value: Any) -> bool:
+    """Return whether a head's value says that the answer lacks this choice."""
+    return value is None and isinstance(node, Choice) and None not in node.values
 
 
 def _by_ranker(route: Route, runtime: Runtime, text: str) -> Answer:
@@ -182,7 +196,8 @@ def _decide(route: Route, runtime: Runtime, text: str) -> dict[str, tuple[Any, D
         keys = list(decision.probabilities)
         if len(keys) > 1:
             values = [json.loads(key) for key in keys]
-            table = [[cost.cost_usd(str(true), str(said)) for true in values] for said in values]
+            names = [as_text(value) for value in values]
+            table = [[cost.cost_usd(true, said) for true in names] for said in names]
             best, _ = cheapest_answer(list(decision.probabilities.values()), table)
             decided[cost.field] = (values[best], taken(decision, keys[best]))
     return decided
@@ -271,7 +286,9 @@ def _by_form(
     switch: Thinking,
 ) -> Answer:
     decided = _decide(route, runtime, text) if route.head else {}
-    known = {path: decided[path][0] for path in route.head_fields}
+    nodes = dict(runtime.form.fields)
+    sure = [p for p in route.head_fields if not _is_left_out(nodes[p], decided[p][0])]
+    known = {path: decided[path][0] for path in sure}
     lead, usage = "", Usage()
     if route.thinking != "off":
         lead, usage = _think(engine, messages, switch, route)
@@ -287,7 +304,7 @@ def _by_form(
         seed=route.seed,
     )
     filled = fill(runtime.form, engine, messages, how, source=text, lead=lead)
-    decisions = {path: decided[path][1] for path in route.head_fields} | dict(filled.decisions)
+    decisions = {path: decided[path][1] for path in sure} | dict(filled.decisions)
     return Answer(
         output=filled.output,
         status=filled.status,
@@ -338,7 +355,8 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
         ran = " ".join([ran, *map(library_of, helped)])
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
     before = [example.earlier, example.owner] if example.earlier or example.owner else []
-    return content_hash([route.hash, ran, *asked, *before])
+    heads = [_HEADS] if any(part.head_fields for part in parts) else []
+    return content_hash([route.hash, ran, *asked, *before, *heads])
 
 
 def head_slots(form: Form) -> tuple[Choice, ...]:

@@ -6,7 +6,7 @@ no route could give. How a form writes an answer is no business of this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +94,14 @@ class Answers:
     def kind(self, field: str) -> Kind:
         """Return the kind of one top-level field."""
         return kind_of(self.fields[field])
+
+    def values(self, field: str) -> Sequence[Any]:
+        """Return every value that a label or boolean may have; none for fields of other kinds."""
+        node = self.fields[field]
+        if self.kind(field) == "boolean":
+            return (True, False)
+        listed: Sequence[Any] = [node["const"]] if "const" in node else node.get("enum", [])
+        return listed
 
 
 def read_answers(path: Path) -> Answers:

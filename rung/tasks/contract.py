@@ -118,9 +118,7 @@ def parse_contract(
         reference_price=table.text("reference_price", "frontier"),
         default_limit=int(table.number("default_limit", 0, whole=True)),
         scoring=_scoring(table.table("scoring"), answers),
-        error_cost=_error_cost(table.table("error_cost"), answers)
-        if "error_cost" in data
-        else None,
+        error_cost=_error_cost(table, answers) if "error_cost" in data else None,
         replies=_replies(table.table("replies"), answers) if "replies" in data else None,
         gate=_gate(table.table("gate"), answers),
         style=_style(table.table("form")),
@@ -200,7 +198,8 @@ def _scoring(table: _Table, answers: Answers) -> Mapping[str, FieldScoring]:
     return MappingProxyType(rules)
 
 
-def _error_cost(table: _Table, answers: Answers) -> ErrorCost:
+def _error_cost(whole: _Table, answers: Answers) -> ErrorCost:
+    table = whole.table("error_cost")
     field = table.field("field", answers)
     pairs: dict[tuple[str, str], float] = {}
     for entry in table.tables("pairs"):
@@ -249,11 +248,10 @@ def _style(table: _Table) -> Style:
 
 def _recall(entry: _Table, answers: Answers) -> RecallLimit:
     field = entry.field("field", answers)
-    limit = RecallLimit(
-        field=field,
-        value=entry.label("value", field, answers),
-        minimum=entry.number("minimum", high=1.0),
-    )
+    value = entry.label("value", field, answers)
+    if value == "*":
+        raise entry.wrong("value", f"one value of {field!r}", value)
+    limit = RecallLimit(field=field, value=value, minimum=entry.number("minimum", high=1.0))
     entry.done()
     return limit
 
@@ -291,7 +289,7 @@ class _Table:
         """Return a non-blank string."""
         value = self._get(key, default)
         if not isinstance(value, str) or not value.strip():
-            raise self._wrong(key, "text", value)
+            raise self.wrong(key, "text", value)
         return value
 
     def choice(self, key: str, known: Sequence[Any], default: str) -> Any:
@@ -319,14 +317,14 @@ class _Table:
         if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
             kind = "a whole number" if whole else "a number"
             bound = f" up to {high:g}" if high < _HUGE else ""
-            raise self._wrong(key, f"{kind} from {low:g}{bound}", value)
+            raise self.wrong(key, f"{kind} from {low:g}{bound}", value)
         return float(value)
 
     def flag(self, key: str) -> bool:
         """Return true or false; false when missing."""
         value = self._get(key, False)
         if not isinstance(value, bool):
-            raise self._wrong(key, "true or false", value)
+            raise self.wrong(key, "true or false", value)
         return value
 
     def table(self, key: str) -> _Table:
@@ -337,7 +335,7 @@ class _Table:
         """Return a list of tables, empty when missing."""
         value = self._get(key, [])
         if not isinstance(value, list):
-            raise self._wrong(key, "a list of tables", value)
+            raise self.wrong(key, "a list of tables", value)
         return [
             self._table(item, f"{self._dotted(key)}[{index}]") for index, item in enumerate(value)
         ]
@@ -357,7 +355,7 @@ class _Table:
         value = self._get(key, None)
         values = value if isinstance(value, list) else [value]
         if not values or not all(isinstance(label, str) and label for label in values):
-            raise self._wrong(key, "a list of texts", value)
+            raise self.wrong(key, "a list of texts", value)
         return tuple(self.check_label(label, key, field, answers) for label in values)
 
     def done(self) -> None:
@@ -371,7 +369,7 @@ class _Table:
 
     def check_label(self, label: str, key: str, field: str, answers: Answers) -> str:
         """Return the label; raises TaskError when it is not a value of `field`."""
-        known = [as_text(value) for value in answers.fields[field].get("enum", [])]
+        known = [as_text(value) for value in answers.values(field)]
         if known and label != "*" and label not in known:
             raise TaskError(
                 f"{self.where}: {self._dotted(key)} is {quote(label)}, not a value of {field!r}",
@@ -394,5 +392,6 @@ class _Table:
     def _dotted(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key
 
-    def _wrong(self, key: str, wanted: str, value: Any) -> TaskError:
+    def wrong(self, key: str, wanted: str, value: Any) -> TaskError:
+        """Return the error of a value that is not what was wanted."""
         return TaskError(f"{self.where}: {self._dotted(key)} must be {wanted}, not {quote(value)}")

@@ -123,6 +123,10 @@ predicted = "card"
             r"\(did you mean 'refund'\?\)",
         ),
         (
+            '[[gate.recall]]\nfield = "intent"\nvalue = "*"\nminimum = 0.5',
+            r"gate.recall\[0\].value must be one value of 'intent', not '\*'",
+        ),
+        (
             '[error_cost]\nfield = "intent"\npairs = ['
             '{true = "card", predicted = "*", cost_usd = 1},'
             '{true = "card", predicted = "*", cost_usd = 2}]',
@@ -138,6 +142,16 @@ predicted = "card"
 def test_mistakes_name_the_key(text, message):
     with pytest.raises(TaskError, match=message):
         parse(text)
+
+
+def test_booleans_and_constants_have_values_to_misspell():
+    fields = {"sure": {"type": ["boolean", "null"]}, "kind": {"const": "one"}}
+    answers = Answers({"type": "object", "properties": fields})
+    recall = HEAD + '[[gate.recall]]\nfield = "{}"\nvalue = "{}"\nminimum = 0.5'
+    for field, wrong, right in (("sure", "True", "true"), ("kind", "ome", "one")):
+        assert parse_contract(recall.format(field, right), answers, "here").gate.recall
+        with pytest.raises(TaskError, match=f"is '{wrong}', not a value .*did you mean '{right}'"):
+            parse_contract(recall.format(field, wrong), answers, "here")
 
 
 def test_name_and_instruction_are_needed():

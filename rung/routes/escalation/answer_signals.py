@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rung.agents.ids import leaves
 from rung.core.hashing import canonical_json
 from rung.stats.calibration import semantic_entropy
+from rung.tasks.fields import as_text
 from rung.tasks.task import ErrorCost
 
 if TYPE_CHECKING:
@@ -148,5 +149,6 @@ def loss_if_wrong(answer: Answer, costs: ErrorCost | None) -> float | None:
     total = sum(others.values())
     if total <= 0.0:
         return None
-    priced = sum(s * costs.cost_usd(str(true), str(said)) for true, s in others.items())
+    answered = as_text(said)
+    priced = sum(s * costs.cost_usd(as_text(true), answered) for true, s in others.items())
     return priced / total
