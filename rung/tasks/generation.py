@@ -46,23 +46,28 @@ class Dealt:
 
 
 def deal_next(old: Splits, fresh: Sequence[Example], *, ties: Ties, seed: int = 0) -> Dealt:
-    """Deal fresh examples around the old splits; without enough of them the holdout is empty."""
+    """Deal fresh examples around the old splits; without enough of them the holdout is empty.
+
+    One whose input is known is not dealt, but ties the rest of its group to the old example.
+    """
     known = {_spelled(example) for split in SPLITS for example in old.get(split, ())}
     new = [example for example in fresh if _spelled(example) not in known]
     placed: list[tuple[Example, Split | None]] = [
         (example, _NEXT[split]) for split in SPLITS for example in old.get(split, ())
     ]
-    placed += [(example, None) for example in new]
+    placed += [(example, None) for example in fresh]
     dealt: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     free: list[Example] = []
     num_tied = num_bridging = num_new_groups = 0
     for part in components([example for example, _ in placed], ties):
         members = [placed[at] for at in part]
-        added = [example for example, split in members if split is None]
+        added = [e for e, split in members if split is None and _spelled(e) not in known]
         homes = {split for _, split in members if split is not None}
         for example, split in members:
             if split is not None:
                 dealt[split].append(example)
+        if not added:
+            continue
         if not homes:
             free += added
             num_new_groups += 1

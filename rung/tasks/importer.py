@@ -3,6 +3,7 @@
 Rows with the same input and target are merged into one example; inputs with conflicting targets are
 dropped from all splits and written to `quarantine.jsonl`, because no route can be right about them.
 Free text may differ between rows of one input without being a conflict: the first wording is kept.
+Groups that share an input are one group, unless only groups are to tie examples.
 Ids are hashes of the input, so the same message keeps its id when a longer file is imported.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from rung.core.spelling import quote
 from rung.tasks.answers import Answers, read_answers
 from rung.tasks.columns import Columns, Record
 from rung.tasks.contract import check_name, default_scoring
+from rung.tasks.duplicates import Components
 from rung.tasks.fields import as_text, fold
 from rung.tasks.folder import check_free, group_by_split, load_task, save_task, tasks_home
-from rung.tasks.infer import MAX_LABEL_CHARS, check_several_labels, convert, infer_schema
+from rung.tasks.infer import MAX_LABEL_CHARS, check_not_constant, convert, infer_schema
 from rung.tasks.rows import SPLITS
 from rung.tasks.sources import read_table
 from rung.tasks.splits import MIN_HOLDOUT, Ties, check_leaks, components, split_examples
@@ -117,9 +119,10 @@ def init_task(
     if answers is None:
         targets = [record.target for record in records]
         answers = Answers(infer_schema(targets, text_cells=columns.text_cells))
-        check_several_labels(answers.schema, f"reading {source}")
     records = [_convert(record, answers, f"reading {source}") for record in records]
-    examples, placed, conflicts, quarantine = _merge(records, answers, source)
+    if schema is None:
+        check_not_constant([record.target for record in records], f"reading {source}")
+    examples, placed, conflicts, quarantine = _merge(records, answers, source, ties)
     parts = components(examples, ties)
     grouped = group_column is not None
     if any(placed):
@@ -175,13 +178,14 @@ def _convert(record: Record, answers: Answers, where: str) -> Record:
 
 
 def _merge(
-    records: Sequence[Record], answers: Answers, source: Path
+    records: Sequence[Record], answers: Answers, source: Path, ties: Ties
 ) -> tuple[list[Example], list[Split | None], list[Conflict], list[dict[str, Any]]]:
     """Return one example per input with its given split, the conflicts and their rows."""
     by_input: dict[str, list[Record]] = {}
     for record in records:
         by_input.setdefault(unicodedata.normalize("NFC", record.input), []).append(record)
     examples, placed, conflicts, quarantine = [], [], [], []
+    names = _joined_groups(by_input.values()) if ties != "group" else {}
     for text, same in by_input.items():
         targets = {_decision(record.target, answers): record.target for record in same}
         if len(targets) > 1:
@@ -195,12 +199,25 @@ def _merge(
                 hint="drop one of them, or let rung split: --resplit",
             )
         id_ = content_hash(text)[:16]
-        group = same[0].group or id_
+        group = next((record.group for record in same if record.group), id_)
+        group = names.get(group, group)
         examples.append(Example(id=id_, input=same[0].input, target=same[0].target, group=group))
         placed.append(same[0].split)
     if not examples:
         raise TaskError(f"reading {source}: every input has conflicting targets")
     return examples, placed, conflicts, quarantine
+
+
+def _joined_groups(inputs: Iterable[Sequence[Record]]) -> dict[str, str]:
+    """Return the name that each group goes by: of groups that share an input, the first by name."""
+    shared = [[record.group for record in same if record.group] for same in inputs]
+    names = sorted({group for groups in shared for group in groups})
+    at = {name: position for position, name in enumerate(names)}
+    joined = Components(len(names))
+    for first, *others in filter(None, shared):
+        for other in others:
+            joined.join(at[first], at[other])
+    return {name: names[joined.find(position)] for name, position in at.items()}
 
 
 def _decision(target: Mapping[str, Any], answers: Answers) -> str:

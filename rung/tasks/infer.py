@@ -146,10 +146,12 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def check_several_labels(schema: Mapping[str, Any], where: str) -> None:
-    """Raise TaskError when the only field has one label: there is nothing to decide."""
-    nodes = list(schema["properties"].values())
-    if len(nodes) == 1 and len(labels := nodes[0].get("enum", [0, 1])) == 1:
+def check_not_constant(targets: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Raise TaskError when every target is the same: there is nothing to decide."""
+    first = targets[0]
+    if all(target == first for target in targets):
+        only = next(iter(first.values())) if len(first) == 1 else first
         raise TaskError(
-            f"{where}: every target is {quote(labels[0])}", hint="a task needs two labels or more"
+            f"{where}: every target is {quote(only)}",
+            hint="a task needs two different targets or more; name other columns with --target COL",
         )

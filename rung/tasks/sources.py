@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,20 +70,30 @@ def _read_csv(path: Path, kind: str) -> Table:
             f"reading {path}: its lines end in a carriage return alone",
             hint=f"tr '\\r' '\\n' < {path} > NEW{kind}",
         )
+    if re.fullmatch(r"\s*sep=.\s*", first, re.IGNORECASE):
+        raise TaskError(
+            f"reading {path}: its first line is {first.strip()!r}, not the header",
+            hint="delete that line; the separator is found without it",
+        )
     csv.field_size_limit(_MAX_CELL_CHARS)
     delimiter = "\t" if kind == ".tsv" else max(_DELIMITERS, key=first.count)
     reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
     records = _records(path, reader)
     columns = tuple(name.strip() for name in next(records)[1])
     if repeated := [name for name in columns if name and columns.count(name) > 1]:
-        raise TaskError(f"reading {path}: two columns are named {repeated[0]!r}")
+        raise TaskError(
+            f"reading {path}: two columns are named {repeated[0]!r}",
+            hint="rename one of them in the header line",
+        )
     rows = []
     for line, cells in records:
         if len(cells) != len(columns):
             raise TaskError(
                 f"reading {path}, line {line}: {len(cells)} cells, the header has {len(columns)} "
                 f"({listing(columns)})",
-                hint=f"put a cell that holds {delimiter!r} in double quotes",
+                hint=f"put a cell that holds {delimiter!r} in double quotes"
+                if len(cells) > len(columns)
+                else f"write the missing cells, empty if need be: {delimiter * (len(columns) - 1)}",
             )
         rows.append((line, dict(zip(columns, cells, strict=True))))
     return Table(path=path, columns=columns, rows=rows, text_cells=True)
@@ -94,7 +105,7 @@ def _records(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in reader:
             start = reader.line_num + 1
-            if not cells:
+            if len(cells) < 2 and not "".join(cells).strip():
                 continue
             num += 1
             if num > MAX_ROWS + 1:

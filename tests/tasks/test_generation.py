@@ -81,6 +81,20 @@ def test_what_is_tied_to_old_examples_follows_them_and_never_gets_into_the_holdo
     check_leaks(dealt.splits, "near")
 
 
+def test_what_was_said_beside_a_known_input_follows_it(old: Splits) -> None:
+    known = old["train"][0]
+
+    def fresh(name: str, text: str) -> Example:
+        return Example(id=name, input=text, target=known.target, group="conversation")
+
+    beside = fresh("beside", "a wholly different thing was said here")
+    given = [fresh("again", known.input), beside, *examples(40, seed=3, name="new")]
+    dealt = deal_next(old, given, ties="near")
+    assert "beside" in ids(dealt.splits, "train") and dealt.num_tied == 1
+    assert "again" not in set().union(*(ids(dealt.splits, split) for split in dealt.splits))
+    assert dealt.num_new_groups == 40
+
+
 def test_too_few_make_no_holdout(old: Splits) -> None:
     dealt = deal_next(old, examples(2, seed=4, name="new"), ties="near")
     assert dealt.splits["holdout"] == () and dealt.num_new_groups == 2

@@ -272,7 +272,7 @@ def test_targets_must_fit_a_given_schema(init, write, schema, options, message):
         (labelled(6), ("label", "category"), {"input_column": "label"},
          r"which column is the target\? label, category could all be it"),
         ([(t, "a") for t in texts(6)], ("text", "label"), {},
-         r"every target is 'a' \(a task needs two labels or more\)"),
+         r"every target is 'a' \(a task needs two different targets or more; name other columns"),
         ([("", "a"), ("b", "")], ("text", "label"), {}, "no row has both 'text' and 'label'"),
         ([("hi there", "a"), ("hi there", "b")] * 2, ("text", "label"), {},
          "every input has conflicting targets"),
@@ -286,6 +286,30 @@ def test_bad_input_is_a_one_line_error(init, write, tmp_path, rows, header, opti
         init(write(rows, header), **options)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "tasks").exists()
+
+
+def test_one_boolean_however_it_is_spelt_is_nothing_to_decide(init, write):
+    with pytest.raises(TaskError, match="every target is True"):
+        init(write([(text, ("true", "TRUE")[at % 2]) for at, text in enumerate(texts(60))]))
+
+
+def shared_input():
+    rows = [(text, "ab"[at % 2], f"g{at % 8}") for at, text in enumerate(texts(40))]
+    return [("the same was said twice", "a", "g1"), ("the same was said twice", "a", "g2"), *rows]
+
+
+def test_groups_that_share_an_input_stay_together(init, write):
+    source = write(shared_input(), ("text", "label", "who"))
+    for seed in range(6):
+        task = init(source, f"desk{seed}", group_column="who", seed=seed).task
+        groups = {example.group for example in all_examples(task)}
+        assert groups == {"g0", "g1", "g3", "g4", "g5", "g6", "g7"}
+
+
+def test_groups_alone_are_not_joined_by_an_input(init, write):
+    source = write(shared_input(), ("text", "label", "who"))
+    task = init(source, group_column="who", ties="group").task
+    assert len({example.group for example in all_examples(task)}) == 8
 
 
 def test_looser_ties_split_templated_inputs(init, write):

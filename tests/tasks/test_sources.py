@@ -23,7 +23,7 @@ def table(tmp_path, name, content):
         ("a.csv", "text,label\nhi,a\n"),
         ("a.csv", "\ufefftext , label\r\nhi,a\r\n"),
         ("a.csv", "text;label\nhi;a"),
-        ("a.CSV", 'text,label\n\n"hi",a\n\n'),
+        ("a.CSV", 'text,label\n\n"hi",a\n  \n'),
         ("a.tsv", "text\tlabel\nhi\ta\n"),
         ("a.csv.gz", gzip.compress(b"text,label\nhi,a\n", mtime=0)),
         ("a.jsonl", '{"text": "hi", "label": "a"}\n\n'),
@@ -47,7 +47,8 @@ def test_formats(tmp_path, name, content):
         ("a.csv", '{"text": 1}\n', "not CSV, it looks like JSON"),
         ("a.csv", "a,a\n1,2\n", "two columns are named 'a'"),
         ("a.csv", "text,label\nhi, there,a\n", "line 2: 3 cells, the header has 2"),
-        ("a.csv", "text,label\nhi\n", "line 2: 1 cells"),
+        ("a.csv", "text,label\nhi\n", r"line 2: 1 cells.*write the missing cells"),
+        ("a.csv", "sep=;\ntext;label\nhi;a\n", r"first line is 'sep=;', not the header"),
         ("a.csv", 'text,label\n"hi,a\n', "not CSV: unexpected end of data"),
         (
             "a.csv",
