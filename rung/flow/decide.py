@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,8 @@ def gate(
                 f"route {route!r} is already the incumbent of task {name!r}",
                 hint=f"gate another route: rung show {name} lists them",
             )
+        if incumbent.name == candidate.name:
+            incumbent = replace(incumbent, name=f"{incumbent.name}@{incumbent.hash[:8]}")
         settings = {"candidate": candidate.hash, "incumbent": incumbent.hash}
         run = RunDir("gate", name, {**settings, "limit": limit, "seed": seed})
         return judge_routes(

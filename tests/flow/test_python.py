@@ -16,6 +16,10 @@ import rung
 import tickets
 from rung.core.errors import ConfigError
 from rung.flow import session
+from rung.flow.decide import gate
+from rung.gate.receipt import verify_receipt
+from rung.ladder.head import propose_head
+from rung.registry import record_candidates
 
 
 class Ticket(BaseModel):
@@ -95,3 +99,23 @@ def test_a_newly_fitted_route_is_judged_against_the_one_of_its_name_in_service(
     holdout = [arm.route for arm in again.arms if arm.split == "holdout"]
     assert len(holdout) == len(set(holdout))
     assert again.verdict == "hold"
+
+
+def test_two_routes_of_one_name_are_told_apart_at_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "open_engine", tickets.open_weak)
+    csv_file = tickets.write_csv(tmp_path / "mail.csv")
+    rung.init("mail", csv_file, input="text", target="label")
+    with session.open_session("mail") as opened:
+        small = session.situation(opened, "fake:weak", 0)
+        good = propose_head(small)[0]
+        bad = replace(good, output="constant", constant='{"label":"billing"}')
+        record_candidates(opened.store, "mail", [good, bad])
+    judged = gate("mail", good.hash[:12], reference=bad.hash[:12])
+    incumbent, candidate = judged.arms
+    assert (incumbent.route, candidate.route) == (f"head@{bad.hash[:8]}", "head")
+    compared = judged.report.candidates[0].comparison
+    assert (compared.mean_a, compared.mean_b) == (incumbent.score, candidate.score)
+    assert incumbent.score < candidate.score
+    assert verify_receipt(judged.receipt_path) == []
