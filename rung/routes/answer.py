@@ -46,8 +46,6 @@ from rung.tasks.task import Example, Task
 from rung.worlds.open import SIMULATED, identify_world
 
 SCRATCHPAD_TOKENS = 64
-_HEADS = "heads-2"
-"""Raised when the same head would answer differently, so that no stale answer is reused."""
 
 
 def answer(
@@ -355,8 +353,7 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
         ran = " ".join([ran, *map(library_of, helped)])
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
     before = [example.earlier, example.owner] if example.earlier or example.owner else []
-    heads = [_HEADS] if any(part.head_fields for part in parts) else []
-    return content_hash([route.hash, ran, *asked, *before, *heads])
+    return content_hash([route.hash, ran, *asked, *before])
 
 
 def head_slots(form: Form) -> tuple[Choice, ...]:
