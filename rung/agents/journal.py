@@ -9,6 +9,7 @@ called under a key it knows (`DurableSession`), or answers for a call in doubt (
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -18,9 +19,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from rung.core.errors import StoreError, TaskError
+from rung.core.errors import RungError, StoreError, TaskError
 from rung.core.files import hold_alone
 from rung.core.spelling import quote
+from rung.tasks.user_code import failed
 from rung.worlds.world import Call, Result, Session
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -179,6 +181,19 @@ class Tape:
         return result
 
     def _make(self, call: Call, *, in_doubt: bool) -> Result:
+        """Make a call; a time-out or a lost connection that a world raises is an outage."""
+        try:
+            return self._made(call, in_doubt=in_doubt)
+        except RungError:
+            raise
+        except (TimeoutError, ConnectionError) as outage:
+            reason = str(outage) or type(outage).__name__
+            return Result(error=f"{call.tool}: {reason}", fault="tool")
+        except (Exception, SystemExit) as error:
+            file = Path(inspect.getfile(type(self._session).call))
+            raise failed(file, f"the tool {call.tool}", error) from error
+
+    def _made(self, call: Call, *, in_doubt: bool) -> Result:
         if isinstance(self._session, DurableSession):
             return self._session.call_once(f"{self._key}:{self._num_calls}", call)
         if in_doubt and isinstance(self._session, LastingSession):

@@ -98,7 +98,7 @@ class Toolbox:
         except (TimeoutError, ConnectionError) as outage:
             reason = str(outage) or type(outage).__name__
             return Result(error=f"{call.tool}: {reason}", fault="tool")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             file = Path(entry.function.__code__.co_filename)
             raise failed(file, f"the tool {call.tool}", error) from error
 

@@ -316,3 +316,23 @@ def test_a_world_that_answers_with_no_json_is_named(answer: Any, message: str) -
     world = Board(fail=lambda number, call: answer)
     with pytest.raises(TaskError, match=message):
         play(step("cards.search", query="venue"), step("finish", answer="ok"), world=world)
+
+
+def raising(error: BaseException) -> Board:
+    def fail(number: int, call: Call) -> Result:
+        raise error
+
+    return Board(fail=fail)
+
+
+@pytest.mark.parametrize("error", [ValueError("no such shelf"), SystemExit(3)])
+def test_a_world_that_raises_is_named_with_the_line(error: BaseException) -> None:
+    message = rf"line \d+: the tool cards.search raised {type(error).__name__}: {error}"
+    with pytest.raises(TaskError, match=message):
+        play(step("cards.search", query="venue"), world=raising(error))
+
+
+def test_a_connection_that_a_world_loses_is_an_outage() -> None:
+    steps = [step("cards.search", query="venue"), step("finish", answer="ok")]
+    episode, _ = play(*steps, world=raising(ConnectionError("the line is dead")))
+    assert episode.status != "failed" or "the line is dead" in str(episode.reason)
