@@ -13,6 +13,9 @@ from typing import Any, Literal, Protocol
 
 from rung.core.records import Message, ToolCall, Usage
 
+LIMIT_S = 120.0
+"""Seconds for a request that sets no limit of its own."""
+
 Thinking = Literal["default", "off", "on"]
 FinishReason = Literal["stop", "length", "choice"]
 
@@ -57,7 +60,8 @@ class Request:
     adapter: str = ""
     top_logprobs: int = 0
     """How many alternatives to report per generated token; 0 reports none."""
-    timeout_s: float = 120.0
+    timeout_s: float | None = None
+    """None: `LIMIT_S`, or the endpoint's own `timeout_s` where that is longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

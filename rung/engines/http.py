@@ -24,7 +24,7 @@ from rung.core.errors import EngineError
 from rung.engines import http_errors
 from rung.engines.anthropic_answer import parse_message
 from rung.engines.anthropic_request import messages_body
-from rung.engines.base import Completion, Request
+from rung.engines.base import LIMIT_S, Completion, Request
 from rung.engines.detection import detect
 from rung.engines.dialects import DIALECTS, Dialect
 from rung.engines.endpoints import Endpoint, endpoint_of
@@ -80,17 +80,21 @@ class HttpEngine:
         return cls(endpoint_of(name))
 
     def complete(self, request: Request) -> Completion:
-        """Answer one request within its `timeout_s`, retries included. Raises EngineError.
+        """Answer one request within its `timeout_s`, retries included; without one within
+        `LIMIT_S`, or the endpoint's `timeout_s` where that is longer. Raises EngineError.
 
         Choices that few tokens did not tell apart are asked for again in full.
         """
         dialect = self._dialect
         check_request(request, dialect.capabilities, self.model)
-        first = self._ask(request, dialect)
+        limit_s = request.timeout_s
+        if limit_s is None:
+            limit_s = max(LIMIT_S, self.endpoint.timeout_s)
+        first = self._ask(request, dialect, limit_s)
         if not request.choices or first.finish_reason != "length":
             return first
-        left_s = max(request.timeout_s - first.latency_ms / 1000, 0.001)
-        whole = self._ask(replace(request, timeout_s=left_s), replace(dialect, choice_tokens=0))
+        left_s = max(limit_s - first.latency_ms / 1000, 0.001)
+        whole = self._ask(request, replace(dialect, choice_tokens=0), left_s)
         return replace(
             whole,
             usage=first.usage + whole.usage,
@@ -105,10 +109,10 @@ class HttpEngine:
         """Close the connections and end the thread."""
         self._loop.close()
 
-    def _ask(self, request: Request, dialect: Dialect) -> Completion:
+    def _ask(self, request: Request, dialect: Dialect, limit_s: float) -> Completion:
         start = monotonic_ms()
         path, body = self._body(request, dialect)
-        reply = self._loop.run(self._client.ask(path, body, request.timeout_s))
+        reply = self._loop.run(self._client.ask(path, body, limit_s))
         latency_ms = monotonic_ms() - start
         if reply.status != 200:
             raise self._refusal(reply, request, body)

@@ -12,7 +12,7 @@ import itertools
 import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +80,7 @@ class HttpClient:
             after_s = None
             try:
                 reply = await self.send("POST", url, min(self._endpoint.timeout_s, left_s), body)
+                reply = replace(reply, status=http_errors.status_told(reply.status, reply.body))
                 outage = self._outage(reply)
                 if outage is None:
                     return reply

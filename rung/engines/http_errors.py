@@ -53,6 +53,24 @@ def status_error(
     )
 
 
+def status_told(status: int, body: bytes) -> int:
+    """Return the status of an answer, which may stand in its body alone.
+
+    A router that has begun to answer with 200 tells what went wrong after that as an `error` with a
+    `code`, of the answer or of its first choice, which is then cut (OpenRouter, "Errors and
+    debugging").
+    """
+    if status != 200 or b'"error"' not in body:
+        return status
+    data = _json(body)
+    error, choice = _named(data), _first_choice(data)
+    code = error.get("code") if isinstance(error, dict) else None
+    if type(code) is int and 400 <= code <= 599:
+        return code
+    is_cut = bool(choice.get("error")) or choice.get("finish_reason") == "error"
+    return 502 if is_cut else status
+
+
 def refused_capability(
     endpoint: Endpoint, status: int, words: str, refusal: Refusal
 ) -> EngineError:
@@ -148,8 +166,24 @@ def _code(body: bytes) -> str:
 
 
 def _error(body: bytes) -> Any:
+    data = _json(body)
+    return _named(data) or data
+
+
+def _named(data: Any) -> Any:
+    """Return the error that a JSON answer names, its own or that of its first choice, or None."""
+    own = data.get("error") if isinstance(data, dict) else None
+    return own or _first_choice(data).get("error")
+
+
+def _first_choice(data: Any) -> dict[str, Any]:
+    choices = data.get("choices") if isinstance(data, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
+
+
+def _json(body: bytes) -> Any:
     try:
-        data = json.loads(body)
-    except ValueError:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
-    return data.get("error", data) if isinstance(data, dict) else None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from rung.core.clock import monotonic_ms
 from rung.core.errors import EngineError
 from rung.core.records import Usage
-from rung.engines.base import Capabilities, Completion, Request
+from rung.engines.base import LIMIT_S, Capabilities, Completion, Request
 from rung.engines.branches import Branches
 from rung.engines.chat import ChatTemplate
 from rung.engines.sampling import Grammars, Logits, regex_grammar, schema_grammar
@@ -71,7 +71,7 @@ class InProcessEngine:
         """Answer one request.
 
         Raises EngineError when it does not fit the context, asks for what this engine cannot do,
-        or takes longer than its `timeout_s`.
+        or takes longer than its `timeout_s` (`LIMIT_S` where it has none).
         """
         check_request(request, self.capabilities, self.model)
         with self.lock:
@@ -88,8 +88,10 @@ class InProcessEngine:
     def _complete(
         self, request: Request, plan: _Plan, matcher: Any, opened: Opened, start: float
     ) -> Completion:
+        limit_s = LIMIT_S if request.timeout_s is None else request.timeout_s
+
         def extend(*tokens: int) -> Logits:
-            if monotonic_ms() > start + request.timeout_s * 1000.0:
+            if monotonic_ms() > start + limit_s * 1000.0:
                 raise EngineError(
                     f"{self.model} took longer than the request allows", retryable=True
                 )

@@ -105,6 +105,36 @@ def test_an_outage_that_passes_is_asked_again(server, engine_at, failure):
     assert engine.slept == [0.5, 1.0]  # full jitter's ceilings: base * 2^attempt
 
 
+BROKEN_OFF = {"index": 0, "message": {"content": '{"categ'}, "finish_reason": "error"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"error": {"code": 429, "message": "Provider returned error"}, "choices": None},
+        chat(choices=[BROKEN_OFF]),
+        chat(choices=[BROKEN_OFF | {"error": {"code": 502, "message": "disconnected"}}]),
+    ],
+)
+def test_an_outage_told_in_the_body_of_an_answer_is_asked_again(server, engine_at, told):
+    server.script = [Reply(data=told)]
+    assert engine_at().complete(ASK).text == "ok"
+    server.script = [Reply(data=told)] * 2
+    with pytest.raises(EngineError, match="it answered (429|502): .*tried 2 times") as caught:
+        engine_at(max_retries=1).complete(ASK)
+    assert caught.value.retryable
+
+
+def test_other_errors_in_the_body_of_an_answer_are_said_at_once(server, engine_at):
+    server.script = [Reply(data={"error": {"code": 402, "message": "add credits"}})]
+    with pytest.raises(EngineError, match="402.*add credits"):
+        engine_at().complete(ASK)
+    server.script = [Reply(data={"error": "Unexpected endpoint"})]
+    with pytest.raises(EngineError, match="no choices.*Unexpected endpoint"):
+        engine_at().complete(ASK)
+    assert len(server.posts) == 2
+
+
 def test_an_outage_that_stays_is_given_up(server, engine_at):
     server.script = [BUSY] * 9
     engine = engine_at(max_retries=2)
@@ -228,6 +258,23 @@ def test_a_slow_server_times_out(server, engine_at):
     server.script = [Reply(delay_s=0.3)]
     with pytest.raises(EngineError, match=r"no answer within 0.05 s"):
         engine_at(timeout_s=0.05, max_retries=0).complete(ASK)
+
+
+@pytest.mark.parametrize(("timeout_s", "num_asked"), [(590.0, 12), (30.0, 3)])
+def test_an_endpoints_own_time_may_be_longer_than_others(
+    server, engine_at, monkeypatch, timeout_s, num_asked
+):
+    now_ms = [0.0]
+    monkeypatch.setattr(http_client, "monotonic_ms", lambda: now_ms[0])
+    engine = engine_at(timeout_s=timeout_s, max_retries=20)
+
+    async def sleep(seconds: float) -> None:
+        now_ms[0] += seconds * 1000.0
+
+    engine._client._sleep = sleep
+    server.script = [Reply(status=503, data={}, headers={"Retry-After": "50"})] * 20
+    with pytest.raises(EngineError, match=f"tried {num_asked} times"):
+        engine.complete(ASK)
 
 
 def test_a_huge_answer_is_cut_off(server, engine_at, monkeypatch):
