@@ -58,14 +58,20 @@ class Dictation:
 
         Drafts that were evaluated and then given up, since another token was wanted, do not count.
         """
+        led = {(): True}
         return {
-            written: wanted
-            for written, wanted in self.asked.items()
-            if all(
-                self.asked.get(written[:at], written[at]) == written[at]
-                for at in range(len(written))
-            )
+            written: wanted for written, wanted in self.asked.items() if self._led(written, led)
         }
+
+    def _led(self, written: tuple[int, ...], known: dict[tuple[int, ...], bool]) -> bool:
+        """Return whether every token was the one that was wanted; `known` says it of beginnings."""
+        at = next(at for at in range(len(written), -1, -1) if written[:at] in known)
+        led = known[written[:at]]
+        for end in range(at + 1, len(written) + 1):
+            token = written[end - 1]
+            led = led and self.asked.get(written[: end - 1], token) == token
+            known[written[:end]] = led
+        return led
 
     def _follow(self, written: tuple[int, ...]) -> int | None:
         if self._canonical is None:

@@ -22,7 +22,7 @@ from rung.engines.steps import Step
 from rung.forms import Filling, Form, compile_form, fill
 from rung.routes.prompt import build_messages
 from rung.tasks.task import Example
-from rung.train.scribe import Scribe
+from rung.train.scribe import Dictation, Scribe
 from rung.train.texts import Style, Text, Unwritable, episode_texts, form_texts, merge
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -142,6 +142,27 @@ def test_only_what_the_form_leaves_open_is_learnt(scribe: Scribe) -> None:
         '{"category": "|bi|ll|in|g| |dispute", "urgent":| |false, "amount":| 49|,|'
         ' "note": "|ch|arge|d| |\\|"|t|wic|e|\\|"|"|'
     )
+
+
+class Counted(dict[tuple[int, ...], int]):
+    """Counts how often it is asked."""
+
+    num_gets = 0
+
+    def get(self, key: tuple[int, ...], default: Any = None) -> Any:
+        self.num_gets += 1
+        return super().get(key, default)
+
+
+def test_what_was_decided_is_found_in_one_pass_without_drafts(scribe: Scribe) -> None:
+    said = tuple(range(400))
+    draft = {(*said[:at], 7_000): 0 for at in range(1, 400)}
+    forced = {said[:at]: said[at] for at in range(400) if at % 3}
+    asked = Counted(forced | draft)
+    told = Dictation(prompt=(), answers=(), end=0, grammars=scribe.grammars, asked=asked)
+    kept = {(*said[:at], 7_000): 0 for at in range(1, 400) if at % 3 == 0}
+    assert told.decided() == forced | kept  # a draft counts where nothing else was wanted
+    assert asked.num_gets <= 2 * len(asked)
 
 
 def test_whole_answers_are_learnt_with_their_end(scribe: Scribe) -> None:
