@@ -1,6 +1,7 @@
 """What a model drew before it was trained, kept in the run's folder: a killed run draws none twice.
 
-One line an example, appended when all its attempts exist, with the seconds that they took.
+One line an example, appended when all its attempts exist, with the seconds that they took. Keys
+keep their order, which some forms write: a text must not depend on whether a run was killed.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def draw_all(sampler: Sampler, job: Job, drawing: Drawing) -> list[list[Attempt]
             seconds = (monotonic_ms() - start) / 1000.0
             row = {"key": key, "attempts": known[key], "seconds": seconds}
             with path.open("a", encoding="utf-8") as file:
-                file.write("\n" + canonical_json(row))  # behind a line that a kill has cut
+                file.write("\n" + json.dumps(row))  # behind a line that a kill has cut
         found.append(
             [
                 Attempt(example=example, number=number, output=output, right=right)

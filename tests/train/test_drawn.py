@@ -155,6 +155,21 @@ def test_a_killed_run_draws_no_answer_twice(job: Job, monkeypatch: pytest.Monkey
     assert [group[0].example for group in groups] == list(job.examples)
 
 
+def test_a_run_that_goes_on_reads_answers_as_they_were_drawn(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = {"tags": {"later": 1, "earlier": 2}, "category": "billing"}
+
+    def draw(self: Sampler, examples: Any, *args: Any, **kwargs: Any) -> Any:
+        return [[Attempt(example=examples[0], number=0, output=output, right=True)]]
+
+    monkeypatch.setattr(Sampler, "draw", draw)
+    with sampler_of(job) as sampler:
+        for _ in range(2):  # drawn, then read
+            groups = draw_all(sampler, job, Drawing(count=1))
+            assert json.dumps(groups[0][0].output) == json.dumps(output)
+
+
 def test_groups_that_teach_nothing_are_replaced(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = job.task.train[:3]
     asked: list[list[str]] = []
