@@ -91,6 +91,7 @@ def check_parity(sides: Sides, probes: Sequence[Probe], *, merged: bool = True) 
     bare = _all(sides.trainer, "", served)
     noise = compare("base", served, bare, _all(sides.server, "", served))
     effect = compare("effect", served, right, bare)
+    del bare
     arms = [compare("served", served, right, _all(sides.server, sides.adapter, served))]
     allowed = NOISE_FACTOR * noise.kl + EFFECT_SHARE * effect.kl + LEAST_KL
     mismatches = [*named.values(), *_numeric(noise, arms[0], allowed, named)]

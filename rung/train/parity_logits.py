@@ -51,26 +51,25 @@ def value_logprobs(engine: InProcessEngine, adapter: str, probe: Served) -> Logp
         opened = engine.branches.start(tokens, adapter=adapter)
         engine.branches.cut(opened.branch, 0)
         try:
-            rows = _evaluate(engine, opened.branch, tokens, len(probe.answer) + 1)
+            before = [False] * (len(probe.prompt) - 1) + [*probe.is_value, False]
+            chosen = _evaluate(engine, opened.branch, tokens, before).astype(np.float64)
         finally:
             engine.branches.drop(opened.branch)
-    wanted = [i for i, is_value in enumerate(probe.is_value) if is_value]
-    chosen = rows[wanted].astype(np.float64)
     top = chosen.max(axis=1, keepdims=True)
     logprobs: Logprobs = chosen - top - np.log(np.exp(chosen - top).sum(axis=1, keepdims=True))
     return logprobs
 
 
 def _evaluate(
-    engine: InProcessEngine, branch: object, tokens: Sequence[int], num_logits: int
+    engine: InProcessEngine, branch: object, tokens: Sequence[int], wanted: Sequence[bool]
 ) -> Logits:
-    """Evaluate all tokens from the start in batches; return the last `num_logits` rows."""
+    """Evaluate all tokens from the start in batches; return the rows behind the `wanted` ones."""
     size, rows = engine.branches.batch_tokens, []
     for at in range(0, len(tokens), size):
-        part = tuple(tokens[at : at + size])
-        wanted = min(len(part), max(0, at + len(part) - (len(tokens) - num_logits)))
-        step = Step(branches=(branch,), tokens=part, num_logits=wanted)  # type: ignore[arg-type]
-        rows.append(engine.branches.evaluate([step])[0])
+        part, asked = tuple(tokens[at : at + size]), list(wanted[at : at + size])
+        first = asked.index(True) if True in asked else len(part)
+        step = Step(branches=(branch,), tokens=part, num_logits=len(part) - first)  # type: ignore[arg-type]
+        rows.append(engine.branches.evaluate([step])[0][asked[first:]])
     return np.concatenate(rows)
 
 

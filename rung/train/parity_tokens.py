@@ -29,6 +29,8 @@ class Probe:
     """Prompt, answer and end as the trainer tokenized them; empty where it left no record."""
     start: int = 0
     """Where the answer starts in `trained`, if there are no messages."""
+    learnt: tuple[bool, ...] = ()
+    """Of each token from `start` on whether it was learnt; empty means all."""
     ends: bool = True
     """Whether serving relies on the model to end its answer; a form ends by itself."""
     values: tuple[tuple[int, int], ...] = ()
@@ -42,14 +44,18 @@ class Probe:
     def from_json(cls, data: Mapping[str, Any]) -> Probe:
         """Rebuild a probe; raises TrainError for what is none."""
         try:
-            return cls(
+            found = cls(
                 messages=tuple(Message(**message) for message in data.get("messages", ())),
                 answer=str(data.get("answer", "")),
                 start=int(data.get("start", 0)),
+                learnt=tuple(bool(mark) for mark in data.get("learnt", ())),
                 trained=tuple(int(token) for token in data.get("trained", ())),
                 ends=bool(data.get("ends", True)),
                 values=tuple((int(start), int(end)) for start, end in data.get("values", ())),
             )
+            if len(found.learnt) not in (0, len(found.trained) - found.start):
+                raise ValueError("what was learnt is not said of each token")
+            return found
         except (KeyError, TypeError, ValueError) as error:
             raise TrainError(f"the adapter's lineage holds a probe that is none: {error}") from None
 
@@ -61,7 +67,7 @@ class Served:
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
     is_value: tuple[bool, ...]
-    """Whether each answer token belongs to a value."""
+    """Whether each answer token belongs to a value, or was learnt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,9 @@ def serve(engine: InProcessEngine, probe: Probe) -> Served:
     if not probe.messages:
         answer = probe.trained[probe.start :]
         return Served(
-            prompt=probe.trained[: probe.start], answer=answer, is_value=(True,) * len(answer)
+            prompt=probe.trained[: probe.start],
+            answer=answer,
+            is_value=probe.learnt or (True,) * len(answer),
         )
     thinking: Thinking = "off" if engine.capabilities.thinking else "default"
     request = Request(messages=probe.messages, prefix=probe.answer, thinking=thinking)

@@ -98,4 +98,5 @@ def _spans(answer: str) -> tuple[tuple[int, int], ...]:
 
 
 def _of_tokens(text: Text) -> Probe:
-    return Probe(trained=text.tokens, start=text.trained.index(True))
+    start = text.trained.index(True)
+    return Probe(trained=text.tokens, start=start, learnt=text.trained[start:])

@@ -287,9 +287,16 @@ def test_an_agents_turns_are_probed_with_their_conversation(
     assert (whole.messages, other.messages) == ((), ())
     assert [len(probe.messages) for probe in (first, second)] == [2, 4]
     assert first.trained == whole.trained[: len(first.trained)]
+    served = serve(bench.server, whole)
+    learnt = [t for t, is_value in zip(served.answer, served.is_value, strict=True) if is_value]
+    said = b"".join(map(bench.server.vocabulary.piece, learnt)).decode().split("<|im_end|>")
+    tools = [json.loads(turn)["tool"] for turn in said[:-1]]
+    assert tools == ["cards.search", "cards.move", "finish"]
+    assert len(learnt) < len(served.answer)  # what the world said between the turns is not learnt
     assert json.loads(second.answer)["tool"] == "mail.send"
     report = bench.check(bench.exported(), turns)
     assert (report.verdict, report.num_recorded) == ("pass", 2)  # those with a conversation
+    assert Probe.from_json(json.loads(json.dumps(whole.to_json()))) == whole
 
 
 @pytest.mark.parametrize(
