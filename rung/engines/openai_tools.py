@@ -7,6 +7,7 @@ model wrote; whether they fit is for the caller to say.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +60,8 @@ def read_tool_calls(message: Mapping[str, Any], request: Request) -> tuple[ToolC
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             continue
         name, arguments = str(function["name"]), function.get("arguments")
+        if isinstance(arguments, dict):  # some servers have read them already
+            arguments = json.dumps(arguments, ensure_ascii=False)
         text = arguments if isinstance(arguments, str) else ""
         calls.append(
             ToolCall(id=str(item.get("id", "")), name=names.get(name, name), arguments=text)

@@ -48,6 +48,7 @@ def test_names_go_out_in_letters_the_wire_takes_and_come_back_as_offered() -> No
         ([None, 3, {}, {"function": None}, {"function": {"name": 4}}], []),
         ([call("other", '{"broken')], [("other", '{"broken')]),
         ([call(arguments=None)], [("cards.move", "")]),
+        ([call(arguments={"to": "Bön"})], [("cards.move", '{"to": "Bön"}')]),
         ([call(), call("b")], [("cards.move", "{}"), ("b", "{}")]),
     ],
 )
