@@ -48,14 +48,21 @@ class TransformersSwitch(AdapterSwitch):
                 inject_adapter_in_model(config, self._model, name)
             found: Any = set_peft_model_state_dict(self._model, weights, name)
         except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            self._take_out(name)
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise EngineError(f"PEFT cannot load adapter {name[:12]}: {reason}") from None
         if found.unexpected_keys:
+            self._take_out(name)
             raise EngineError(
                 f"adapter {name[:12]} does not fit this model: it has {found.unexpected_keys[0]}"
             )
         self._model.eval()
         return name
+
+    def _take_out(self, name: str) -> None:
+        """Forget an adapter that could not be loaded: PEFT has put it in use by then."""
+        self._free(name)
+        self._set(self._current or None)
 
     def _set(self, handle: str | None) -> None:
         from peft.functional import set_adapter
@@ -68,8 +75,10 @@ class TransformersSwitch(AdapterSwitch):
     def _free(self, handle: str) -> None:
         from peft.functional import delete_adapter
 
-        delete_adapter(self._model, handle, prefix="lora_")
-        self._model.peft_config.pop(handle, None)
+        with warnings.catch_warnings():  # that it was in use
+            warnings.simplefilter("ignore", UserWarning)
+            delete_adapter(self._model, handle, prefix="lora_")
+        getattr(self._model, "peft_config", {}).pop(handle, None)
 
     def _layers(self) -> list[Any]:
         from peft.tuners.tuners_utils import BaseTunerLayer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from rung.core.errors import EngineError, StoreError
 from rung.core.records import Message
@@ -164,6 +166,28 @@ def test_adapters_are_evicted_by_use_and_come_back(
     engine.branches.reset()
     for adapter in (three, two, "", one):
         assert apart(logits(engine, adapter, ASKS[1]), alone[adapter, ASKS[1]]) < NOISE
+
+
+def test_an_adapter_that_does_not_fit_leaves_the_others_as_they_were(
+    base: Path, home: Path, adapters: list[str]
+) -> None:
+    engine, artifacts = TransformersEngine("tiny", base, threads=1), Artifacts()
+    alone = cold(engine, adapters)
+    known = read_adapter(adapters[1], artifacts)
+    tensors = safetensors.numpy.load(artifacts.get(known.weights))
+    name, first = next(iter(tensors.items()))
+    strange = tensors | {re.sub(r"layers\.\d+", "layers.9", name): first}
+    narrow = {key: value[:, :-1].copy() for key, value in tensors.items()}
+    for wrong, message in ((strange, "does not fit this model"), (narrow, "cannot load")):
+        weights = artifacts.put(safetensors.numpy.save(wrong))
+        broken = replace(known, weights=weights).save(artifacts)
+        for before in ("", adapters[2]):
+            logits(engine, before, ASKS[0])
+            with pytest.raises(EngineError, match=message):
+                engine.complete(Request(prompt="a", adapter=broken))
+            engine.branches.reset()
+            assert apart(logits(engine, before, ASKS[0]), alone[before, ASKS[0]]) < NOISE
+    engine.close()
 
 
 def test_forms_are_filled_with_the_adapter_of_their_route(engine: Any, adapters: list[str]) -> None:
