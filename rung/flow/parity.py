@@ -100,7 +100,7 @@ def _locate(adapter: str, model: str, artifacts: Artifacts) -> tuple[str, str, P
     folder = Path(adapter).expanduser()
     if folder.is_dir():
         base_name = model or str(lineage_of(folder).get("base") or DEFAULT_MODEL)
-        base = pull(base_name).path
+        base = _base_of(base_name)
         return take_in(folder, base, artifacts), base_name, base
     try:
         name = artifacts.find(adapter)
@@ -110,7 +110,14 @@ def _locate(adapter: str, model: str, artifacts: Artifacts) -> tuple[str, str, P
             hint="give a folder saved by PEFT, or a name that rung parity printed",
         ) from None
     base_name = model or str(read_adapter(name, artifacts).lineage.get("base") or DEFAULT_MODEL)
-    return name, base_name, pull(base_name).path
+    return name, base_name, _base_of(base_name)
+
+
+def _base_of(model: str) -> Path:
+    """Return the file or folder of a model, pulled where it is not here."""
+    if model.startswith("transformers:"):
+        return Path(model.removeprefix("transformers:")).expanduser()
+    return pull(model).path
 
 
 @contextmanager
@@ -122,6 +129,18 @@ def _sides(name: str, base: Path, artifacts: Artifacts) -> Iterator[Sides]:
     from rung.train.parity import Sides
 
     found = adapter_for(name, base, artifacts)
+    if base.is_dir():
+        with closing(_open(f"transformers:{base}")) as engine:
+            yield Sides(
+                trainer=engine,
+                server=engine,
+                adapter=name,
+                base=None,
+                expected={},
+                exported={},
+                open_model=_open_file,
+            )
+        return
     known = read_base(base)
     stored = read_stored(artifacts.get(found.config), artifacts.get(found.weights))
     with (
@@ -135,8 +154,12 @@ def _sides(name: str, base: Path, artifacts: Artifacts) -> Iterator[Sides]:
             base=known,
             expected=file_deltas(stored, known),
             exported=read_gguf(artifacts.get(found.gguf)),
-            open_model=lambda path: _open(str(path)),
+            open_model=_open_file,
         )
+
+
+def _open_file(path: Path) -> InProcessEngine:
+    return _open(str(path))
 
 
 def _open(model: str) -> InProcessEngine:

@@ -17,11 +17,10 @@ from typing import Any
 from rung import __version__
 from rung.core.errors import TrainError
 from rung.core.files import write_atomic
-from rung.engines.adapters import Adapter, base_hash, read_adapter
+from rung.engines.adapters import base_hash, read_adapter
 from rung.routes.route import ROUTE_VERSION
 from rung.store.artifacts import Artifacts
 from rung.train.export import LINEAGE, take_in
-from rung.train.export_read import read_folder
 
 _FILES = {"config": "adapter_config.json", "weights": "adapter_model.safetensors"}
 
@@ -65,15 +64,7 @@ def save_adapter(
         model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     write_atomic(folder / LINEAGE, json.dumps(lineage.to_json(), indent=1, sort_keys=True) + "\n")
-    if base.is_file():
-        return take_in(folder, base, artifacts)
-    found = read_folder(folder)  # a folder is served by PEFT itself
-    return Adapter(
-        bases=(base_hash(base),),
-        config=artifacts.put(found.config_bytes),
-        weights=artifacts.put(found.weights_bytes),
-        lineage=lineage.to_json(),
-    ).save(artifacts)
+    return take_in(folder, base, artifacts)
 
 
 def load_adapter(model: Any, name: str, base: Path, artifacts: Artifacts, scratch: Path) -> Any:

@@ -28,8 +28,9 @@ LINEAGE = "lineage.json"
 def take_in(folder: Path, base: Path, artifacts: Artifacts) -> str:
     """Check an adapter folder, export it for a GGUF base, keep both; return the adapter's name.
 
-    `lineage.json` of the folder goes along; its `base_hash`, where it has one, must be that of
-    `base`. Equal folders get equal names. Raises TrainError and leaves nothing behind.
+    For a base that is a folder nothing is exported: PEFT serves it. `lineage.json` of the adapter's
+    folder goes along; its `base_hash`, where it has one, must be that of `base`. Equal folders get
+    equal names. Raises TrainError and leaves nothing behind.
     """
     if not folder.is_dir():
         raise TrainError(f"no adapter folder {folder}", hint="give a folder saved by PEFT")
@@ -43,12 +44,12 @@ def take_in(folder: Path, base: Path, artifacts: Artifacts) -> str:
             f" ({trained_on[:12]}, not {model[:12]})",
             hint="name the model it was trained on with --model",
         )
-    exported = to_gguf(found, read_base(base))
+    exported = b"" if base.is_dir() else to_gguf(found, read_base(base))
     return Adapter(
         bases=(model,),
         config=artifacts.put(found.config_bytes),
         weights=artifacts.put(found.weights_bytes),
-        gguf=artifacts.put(exported),
+        gguf=artifacts.put(exported) if exported else "",
         lineage=lineage,
     ).save(artifacts)
 

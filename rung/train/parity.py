@@ -43,7 +43,8 @@ class Sides:
     trainer: InProcessEngine
     server: InProcessEngine
     adapter: str
-    base: Base
+    base: Base | None
+    """None for a folder, which one engine trains and serves: then only tokens can differ."""
     expected: Mapping[str, Delta]
     """What PEFT saved, by names of the base's file."""
     exported: Mapping[str, Delta]
@@ -85,7 +86,7 @@ def check_parity(sides: Sides, probes: Sequence[Probe], *, merged: bool = True) 
     for probe, tokens in recorded:
         for found in compare_tokens(sides.server, probe, tokens):
             named.setdefault(found.cause, found)
-    for found in compare_files(sides.base, sides.expected, sides.exported):
+    for found in compare_files(sides.base, sides.expected, sides.exported) if sides.base else ():
         named.setdefault(found.cause, found)
     right = _all(sides.trainer, sides.adapter, served)
     bare = _all(sides.trainer, "", served)
@@ -95,7 +96,7 @@ def check_parity(sides: Sides, probes: Sequence[Probe], *, merged: bool = True) 
     arms = [compare("served", served, right, _all(sides.server, sides.adapter, served))]
     allowed = NOISE_FACTOR * noise.kl + EFFECT_SHARE * effect.kl + LEAST_KL
     mismatches = [*named.values(), *_numeric(noise, arms[0], allowed, named)]
-    arms += _merged(sides, served, right) if merged else []
+    arms += _merged(sides, sides.base, served, right) if merged and sides.base else []
     first = mismatches[0] if mismatches else None
     return Parity(
         passed=first is None,
@@ -133,12 +134,14 @@ def _numeric(
     ]
 
 
-def _merged(sides: Sides, served: Sequence[Served], right: Sequence[Logprobs]) -> list[Difference]:
+def _merged(
+    sides: Sides, base: Base, served: Sequence[Served], right: Sequence[Logprobs]
+) -> list[Difference]:
     found = []
     for precision in MERGED:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / f"merged-{precision}.gguf"
-            merge(sides.base.path, sides.expected, path, precision)
+            merge(base.path, sides.expected, path, precision)
             opened: AbstractContextManager[InProcessEngine] = closing(sides.open_model(path))
             with opened as engine:
                 found.append(

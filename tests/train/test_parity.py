@@ -20,8 +20,10 @@ pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import gguf
 import numpy as np
+import torch
 
 import tiny_gguf
+import tiny_models
 from board import MAIL, MOVE, Board
 from rung.engines.bound import BoundEngine
 from rung.engines.fake import FakeEngine
@@ -34,6 +36,7 @@ from rung.routes.route import Route
 from rung.store import Artifacts, Store
 from rung.tasks.folder import load_task
 from rung.tasks.task import Task
+from rung.train.base import add_lora, load_base, trainable
 from rung.train.export import file_deltas, read_gguf, take_in, to_gguf
 from rung.train.export_names import permute, read_base
 from rung.train.export_read import Delta, read_folder
@@ -41,6 +44,7 @@ from rung.train.parity import Parity, Sides, check_parity
 from rung.train.parity_outputs import compare_outputs
 from rung.train.parity_tokens import Probe, compare_tokens, serve, value_spans
 from rung.train.probes import write_probes
+from rung.train.shape import LoraShape
 from rung.train.texts import Style
 from rung.train.write import Writer
 
@@ -260,6 +264,29 @@ def test_the_flow_takes_in_a_folder_and_keeps_its_report(bench: Bench) -> None:
     store = Store()
     demand_parity(store, Route(name="s", rung="sft", output="form", adapter=found.adapter))
     store.close()
+
+
+def test_an_adapter_of_a_folder_is_compared_with_what_serves_it(tmp_path: Path, toy: Task) -> None:
+    base = tiny_models.write_model(tmp_path / "tiny", "qwen2")
+    model = add_lora(load_base(base), LoraShape(rank=2), seed=0)
+    with torch.no_grad():
+        for parameter in trainable(model).values():
+            parameter.normal_()
+    model.save_pretrained(tmp_path / "adapter")
+    told = {"task": "toy", "style": {"prompt": "bare"}, "base": f"transformers:{base}"}
+    (tmp_path / "adapter" / "lineage.json").write_text(json.dumps(told), "utf-8")
+    found = flow.check(str(tmp_path / "adapter"), task=toy)
+    assert (found.parity.verdict, found.parity.num_recorded) == ("pass", 2)
+    assert found.parity.effect_kl > 0.0
+    store = Store()
+    demand_parity(store, Route(name="s", rung="sft", output="form", adapter=found.adapter))
+    store.close()
+    wrong = Probe(messages=ASK, answer=ANSWER, trained=(1, 2, 3))
+    (tmp_path / "adapter" / "lineage.json").write_text(
+        json.dumps(told | {"probes": [wrong.to_json()]}), "utf-8"
+    )
+    refused = flow.check(str(tmp_path / "adapter"))
+    assert refused.parity.verdict == "template: wrong template"
 
 
 @pytest.mark.slow
