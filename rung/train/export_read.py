@@ -139,8 +139,13 @@ def _check_config(path: Path, config: Mapping[str, Any]) -> None:
             f"{path} uses {', '.join(asked)}, which a LoRA of llama.cpp cannot express",
             hint="train plain LoRA or rsLoRA, or merge it into the model",
         )
-    for key in ("r", "lora_alpha"):
-        value = config.get(key)
+    numbers = {key: config.get(key) for key in ("r", "lora_alpha")}
+    for key in ("rank_pattern", "alpha_pattern"):
+        pattern = config.get(key) or {}
+        if not isinstance(pattern, dict):
+            raise TrainError(f"{path / CONFIG}: {key} is {pattern!r}, not a table")
+        numbers |= {f"{key} {name!r}": value for name, value in pattern.items()}
+    for key, value in numbers.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
             raise TrainError(f"{path / CONFIG}: {key} is {value!r}, not above 0")
 

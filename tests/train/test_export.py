@@ -122,6 +122,9 @@ def linked(folder: Path) -> None:
         ({"peft_type": "IA3"}, "type 'IA3'"),
         ({"lora_alpha": 0}, "lora_alpha is 0"),
         ({"r": 8}, "the rank is 8"),
+        ({"alpha_pattern": {"q_proj": 0}}, "alpha_pattern 'q_proj' is 0"),
+        ({"rank_pattern": {"q_proj": "many"}}, "rank_pattern 'q_proj' is 'many'"),
+        ({"rank_pattern": ["q_proj"]}, "not a table"),
         ({"rank_pattern": {"(": 2}}, "no pattern"),
     ],
 )
