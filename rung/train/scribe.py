@@ -58,7 +58,7 @@ class Dictation:
 
         Drafts that were evaluated and then given up, since another token was wanted, do not count.
         """
-        led = {(): True}
+        led: dict[tuple[int, ...], bool] = {(): True}
         return {
             written: wanted for written, wanted in self.asked.items() if self._led(written, led)
         }
