@@ -64,6 +64,8 @@ class OpenAIServer:
         """Return the answer to a request; other servers override this."""
         if asked["method"] == "GET":
             page = self.pages.get(asked["path"])
+            if isinstance(page, Reply):
+                return page
             return Reply(data=page, status=404 if page is None else 200)
         return self.script.pop(0) if self.script else Reply(data=chat())
 

@@ -36,7 +36,7 @@ from rung.engines.openai_answer import parse_answer, to_completion
 from rung.engines.openai_request import request_body
 from rung.engines.refusals import find_refusal, without
 from rung.engines.remembered import remember
-from rung.engines.retry import Jitter
+from rung.engines.retry import NOT_READY, Jitter
 from rung.engines.support import check_request
 
 _detected: dict[str, Dialect] = {}
@@ -47,7 +47,8 @@ class HttpEngine:
     """Runs one model of one server; satisfies `Engine`.
 
     With `server = "auto"` a provider is known by its address; any other server is asked once,
-    here, what it is; an unreachable one raises EngineError. `sleep` and `jitter` are for tests.
+    here, what it is; one that is unreachable or not ready raises EngineError. `sleep` and `jitter`
+    are for tests.
     """
 
     def __init__(
@@ -173,7 +174,12 @@ class HttpEngine:
 
     async def _probe(self) -> Dialect:
         base = self.endpoint.base_url
-        models = (await self._client.look(base + "/models")).json()
+        reply = await self._client.look(base + "/models")
+        if reply.status in NOT_READY:
+            raise http_errors.status_error(
+                self.endpoint, reply.status, reply.body, key=self._client.key()
+            )
+        models = reply.json()
         first = detect(models)
         root = urlunsplit(urlsplit(base)._replace(path=urlsplit(base).path.removesuffix("/v1")))
         if first.server == "llama-server":

@@ -17,6 +17,9 @@ BASE_S = 0.5
 CAP_S = 20.0
 RETRY_AFTER_CAP_S = 60.0
 
+NOT_READY = (429, 502, 503, 504)
+"""What a server answers that is busy or still loads its model, whatever it is asked."""
+
 Jitter = Callable[[], float]
 """Returns a number in [0, 1)."""
 

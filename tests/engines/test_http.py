@@ -251,6 +251,16 @@ def test_an_unreachable_server_is_named(engine_at):
         engine_at(base_url=url, server="auto")
 
 
+def test_a_server_that_still_loads_its_model_is_not_taken_for_another(server, engine_at):
+    card = {"id": "small", "owned_by": "vllm"}
+    server.pages = {"/v1/models": Reply(status=503, data={"error": {"message": "Loading model"}})}
+    with pytest.raises(EngineError, match="503: Loading model") as caught:
+        engine_at(server="auto")
+    assert caught.value.retryable
+    server.pages = {"/v1/models": {"data": [card]}}
+    assert engine_at(server="auto").capabilities.prefix
+
+
 def test_a_slow_server_times_out(server, engine_at):
     server.script = [Reply(delay_s=3.0), Reply(data=chat("late but there"))]
     engine = engine_at(timeout_s=0.5)
