@@ -11,9 +11,11 @@ from rung.cli.out import AsJson, DryRun, Seed, print_json, say
 from rung.cli.progress import show_progress
 
 if TYPE_CHECKING:
+    from rung.routes.route import Telling
     from rung.train.loop import Progress
     from rung.train.plan import TrainPlan
     from rung.train.precision import Precision
+    from rung.train.texts import Learn
 
 _EVERY_S = 10.0
 
@@ -38,14 +40,15 @@ def train(
         str, typer.Option("--precision", help="Of frozen weights: bf16, fp32, or as suits.")
     ] = "auto",
     prompt: Annotated[
-        str, typer.Option("--prompt", help="full, or bare: the input without instructions.")
-    ] = "bare",
+        str, typer.Option("--prompt", help="full, or bare (default): without instructions.")
+    ] = "",
     learn: Annotated[
-        str, typer.Option("--learn", help="answer: all of it; values: what a form leaves open.")
-    ] = "answer",
+        str, typer.Option("--learn", help="answer (default), or values: what a form leaves open.")
+    ] = "",
     parallel: Annotated[
-        bool, typer.Option("--parallel", help="Train for slots filled side by side.")
-    ] = False,
+        bool | None,
+        typer.Option("--parallel/--no-parallel", help="Train for slots filled side by side."),
+    ] = None,
     shuffled: Annotated[
         bool, typer.Option("--shuffled", help="A form's slots in random order, so each also leads.")
     ] = False,
@@ -86,14 +89,15 @@ def train(
     from rung.train.plan import TrainOptions
 
     choices = (
-        (prompt, ("full", "bare")),
-        (learn, ("answer", "values")),
+        (prompt, ("", "full", "bare")),
+        (learn, ("", "answer", "values")),
         (precision, ("auto", "bf16", "fp32")),
     )
     for given, known in choices:
         if given not in known:
             raise ConfigError(
-                f"{given!r} is not one of {', '.join(known)}", hint="rung train --help"
+                f"{given!r} is not one of {', '.join(filter(None, known))}",
+                hint="rung train --help",
             )
     options = TrainOptions(
         method=method,
@@ -104,8 +108,8 @@ def train(
         learning_rate=learning_rate,
         batch_size=batch_size,
         precision=cast("Precision", precision),
-        prompt="full" if prompt == "full" else "bare",
-        learn="values" if learn == "values" or parallel else "answer",
+        prompt=cast("Telling | None", prompt or None),
+        learn=cast("Learn | None", learn or None),
         parallel=parallel,
         shuffled=shuffled,
         slot_dropout=slot_dropout,

@@ -222,24 +222,24 @@ def _keep(
 
 def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
     """Return the options with the start of a method that learns from the model's own answers: the
-    task's last SFT adapter, where there is one and no other is named. An agent is told what is left
-    as it was before, or anew.
+    task's last SFT adapter, where there is one and no other is named. What is not said otherwise is
+    as that adapter had it.
 
     Raises EngineError for a start that is no adapter, before anything is spent on it."""
+    style: Mapping[str, Any] = {}
     if options.start:
-        lineage = read_adapter(options.start, Artifacts()).lineage
-        return _told_as(options, lineage.get("style", {}))
-    found = find_trained(task.name, options.model, "sft") if options.method != "sft" else None
-    if found is None:
-        return options if options.remaining is not None else replace(options, remaining=True)
-    style = found.style
+        style = read_adapter(options.start, Artifacts()).lineage.get("style", {})
+    elif options.method != "sft" and (found := find_trained(task.name, options.model, "sft")):
+        options, style = replace(options, start=found.adapter), found.style
+    if options.start:
+        options = _told_as(options, style)
+    parallel = options.parallel if options.parallel is not None else style.get("parallel", False)
     return replace(
         options,
-        start=found.adapter,
-        prompt=style["prompt"],
-        learn=style["learn"],
-        parallel=bool(style["parallel"]),
-        remaining=_told_as(options, style).remaining,
+        prompt=options.prompt or style.get("prompt", "bare"),
+        learn="values" if parallel else options.learn or style.get("learn", "answer"),
+        parallel=bool(parallel),
+        remaining=True if options.remaining is None else options.remaining,
     )
 
 
@@ -277,9 +277,9 @@ def _style(options: TrainOptions) -> Style:
     from rung.train.texts import Style
 
     return Style(
-        learn=options.learn,
-        prompt=options.prompt,
-        parallel=options.parallel,
+        learn=options.learn or "answer",
+        prompt=options.prompt or "bare",
+        parallel=bool(options.parallel),
         shuffled=options.shuffled,
         slot_dropout=options.slot_dropout,
         remaining=bool(options.remaining),

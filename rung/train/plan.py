@@ -52,11 +52,13 @@ class TrainOptions:
     """Adapt only this many layers, the last ones; 0: all."""
     precision: Precision = "auto"
     """Of the frozen weights of SFT; what draws answers of its own keeps 32 bits on a CPU."""
-    prompt: Telling = "bare"
-    """`bare`: what it is trained on need not be told it again, here or in service."""
-    learn: Learn = "answer"
-    parallel: bool = False
-    """Train for slots that are filled side by side; with `learn` "values"."""
+    prompt: Telling | None = None
+    """None: as the adapter to go on from was told, else `bare`: what it is trained on need not be
+    told it again, here or in service."""
+    learn: Learn | None = None
+    """None: as the adapter to go on from, else `answer`; with `parallel` always `values`."""
+    parallel: bool | None = None
+    """Train for slots that are filled side by side; None: as the adapter to go on from, else no."""
     shuffled: bool = False
     slot_dropout: float = 0.0
     start: str = ""
