@@ -81,11 +81,19 @@ class LlamaServerEngine(HttpEngine):
                         f"adapter {adapter[:12]} was not exported for llama.cpp",
                         hint=f"rung parity {adapter[:12]} says why",
                     )
-                files = {**self._adapters, adapter: artifacts.file(gguf)}
-                _stop(self._process)
-                self._process, _ = _start(*self._arguments, self._port, *map(str, files.values()))
-                self._adapters = files
+                self._restart({**self._adapters, adapter: artifacts.file(gguf)})
             return list(self._adapters).index(adapter)
+
+    def _restart(self, files: dict[str, Path]) -> None:
+        """Serve with these adapters; where it does not start with them, with those it had."""
+        _stop(self._process)
+        try:
+            self._process, _ = _start(*self._arguments, self._port, *map(str, files.values()))
+        except EngineError:
+            had = map(str, self._adapters.values())
+            self._process, _ = _start(*self._arguments, self._port, *had)
+            raise
+        self._adapters = files
 
     def close(self) -> None:
         """Close the connections and end the server; calling it twice is fine."""

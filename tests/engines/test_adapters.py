@@ -249,6 +249,24 @@ def test_a_server_of_its_own_answers_with_the_adapter_of_each_request(
         inside.close()
 
 
+@pytest.mark.slow
+def test_a_server_that_does_not_start_with_an_adapter_goes_on_without_it(
+    base: Path, home: Path, adapters: list[str]
+) -> None:
+    artifacts = Artifacts()
+    known = read_adapter(adapters[1], artifacts)
+    broken = replace(known, gguf=artifacts.put(b"no adapter")).save(artifacts)
+    engine = LlamaServerEngine("tiny", base, context_tokens=256, threads=1)
+    try:
+        ask = Request(prompt="the order was", max_tokens=2)
+        before = engine.complete(replace(ask, adapter=adapters[1])).text
+        with pytest.raises(EngineError, match="did not start"):
+            engine.complete(replace(ask, adapter=broken))
+        assert engine.complete(replace(ask, adapter=adapters[1])).text == before
+    finally:
+        engine.close()
+
+
 def test_an_engine_without_adapters_is_not_bound() -> None:
     able = FakeEngine(script=["yes"])
     assert BoundEngine(able, "mine").complete(Request(prompt="a")).text == "yes"
