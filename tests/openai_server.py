@@ -11,6 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
+KEY = "sk-test-0123456789abcdef"
+"""What tests set as TEST_KEY."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:

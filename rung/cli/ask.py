@@ -99,13 +99,17 @@ def _warned(inputs: Iterable[Input], name: str, route: str) -> Iterator[Input]:
         yield one
 
 
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _print(found: Any) -> None:
     for field, value in (found.output or {}).items():
         sure = found.fields.get(field)
-        note = f"   p {sure['p']:.2f}, next {sure['runner_up']!r}" if sure else ""
+        note = f"   p {sure['p']:.2f}, next {_shown(sure['runner_up'])}" if sure else ""
         if sure and sure["set"] is not None and len(sure["set"]) != 1:
             note += f", in doubt between {len(sure['set'])}" if sure["set"] else ", in doubt"
-        print(f"{field}: {value if isinstance(value, str) else json.dumps(value)}{note}")
+        print(f"{field}: {_shown(value)}{note}")
     if found.reply:
         print(f"\n{found.reply.rstrip()}")
     say(

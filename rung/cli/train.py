@@ -89,15 +89,14 @@ def train(
     from rung.train.plan import TrainOptions
 
     choices = (
-        (prompt, ("", "full", "bare")),
-        (learn, ("", "answer", "values")),
-        (precision, ("auto", "bf16", "fp32")),
+        ("prompt", prompt, ("full", "bare")),
+        ("learn", learn, ("answer", "values")),
+        ("precision", precision, ("auto", "bf16", "fp32")),
     )
-    for given, known in choices:
-        if given not in known:
+    for option, given, known in choices:
+        if given and given not in known:
             raise ConfigError(
-                f"{given!r} is not one of {', '.join(filter(None, known))}",
-                hint="rung train --help",
+                f"--{option} is {given!r}, not one of {', '.join(known)}", hint="rung train --help"
             )
     options = TrainOptions(
         method=method,
@@ -107,7 +106,7 @@ def train(
         minutes=minutes,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        precision=cast("Precision", precision),
+        precision=cast("Precision", precision or "auto"),
         prompt=cast("Telling | None", prompt or None),
         learn=cast("Learn | None", learn or None),
         parallel=parallel,

@@ -62,7 +62,7 @@ def _invented_inside(
     """Yield the texts of a sub-grammar's value that a part of its schema wants from the input.
 
     `root` is the whole schema, which references lead into; those `followed` have led to this value.
-    An alternative counts where the value is valid by it.
+    Of the alternatives that the value is valid by, the one that it breaks least counts.
     """
     if not isinstance(schema, Mapping):
         return
@@ -71,19 +71,22 @@ def _invented_inside(
     name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
     if name in root.get("$defs", {}) and name not in followed:
         yield from _invented_inside(root["$defs"][name], value, source, root, followed | {name})
-    for part in _said_of(schema, value, root):
+    for part in schema.get("allOf", ()):
         yield from _invented_inside(part, value, source, root, followed)
+    for keyword in ("anyOf", "oneOf"):
+        found = [
+            list(_invented_inside(part, value, source, root, followed))
+            for part in schema.get(keyword, ())
+            if _fits(part, value, root)
+        ]
+        yield from min(found, key=len, default=[])
     for part, inner in _said_inside(schema, value):
         yield from _invented_inside(part, inner, source, root, frozenset())
 
 
-def _said_of(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield what `allOf` and the alternatives that fit say of a value."""
-    yield from schema.get("allOf", ())
-    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        alone = {"$defs": root.get("$defs", {}), **part} if isinstance(part, Mapping) else part
-        if not violations(value, alone):
-            yield part
+def _fits(part: Any, value: Any, root: Mapping[str, Any]) -> bool:
+    alone = {"$defs": root.get("$defs", {}), **part} if isinstance(part, Mapping) else part
+    return not violations(value, alone)
 
 
 def _said_inside(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any]]:

@@ -334,5 +334,9 @@ def test_a_world_that_raises_is_named_with_the_line(error: BaseException) -> Non
 
 def test_a_connection_that_a_world_loses_is_an_outage() -> None:
     steps = [step("cards.search", query="venue"), step("finish", answer="ok")]
-    episode, _ = play(*steps, world=raising(ConnectionError("the line is dead")))
-    assert episode.status != "failed" or "the line is dead" in str(episode.reason)
+    outage = Result(error="cards.search: the line is dead", fault="tool")
+    told, engine = play(*steps, world=Board(fail=lambda number, call: outage))
+    raised, other = play(*steps, world=raising(ConnectionError("the line is dead")))
+    assert raised.steps[0].result == told.steps[0].result == outage
+    assert raised.steps[0].num_tries == told.steps[0].num_tries == 3
+    assert [one.messages for one in other.requests] == [one.messages for one in engine.requests]

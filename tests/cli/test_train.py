@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
     [
         (("--method", "sfd"), "did you mean 'sft'"),
         (("--model", "http:gpt"), "cannot be trained here"),
-        (("--prompt", "none"), "not one of full, bare"),
+        (("--prompt", "none"), "--prompt is 'none', not one of full, bare"),
         (("--learn", "all"), "not one of answer, values"),
         (("--learning-rate", "2"), "not between 0 and 1"),
     ],

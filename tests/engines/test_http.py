@@ -6,61 +6,19 @@ import logging
 import socket
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
-from openai_server import OpenAIServer, Reply, chat
+from openai_server import KEY, Reply, chat
 from rung.core.errors import EngineError
 from rung.core.records import Message, Usage
-from rung.engines import http as http_engine
 from rung.engines import http_client
 from rung.engines.base import Request
 from rung.engines.endpoints import Endpoint
 from rung.engines.http import HttpEngine
 
-KEY = "sk-test-0123456789abcdef"
 ASK = Request(messages=(Message(role="user", content="Where is my parcel?"),))
 BUSY = Reply(status=503, data={"error": {"message": "overloaded"}})
-
-
-@pytest.fixture(scope="module")
-def shared_server():
-    server = OpenAIServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(shared_server, monkeypatch, tmp_path):
-    monkeypatch.setenv("RUNG_HOME", str(tmp_path))
-    monkeypatch.setenv("TEST_KEY", KEY)
-    http_engine._detected.clear()
-    shared_server.reset()
-    return shared_server
-
-
-@pytest.fixture
-def engine_at(server):
-    """Return a function that makes an engine; `engine.slept` lists the waits it asked for."""
-    made = []
-
-    def make(jitter=0.0, **settings) -> HttpEngine:
-        slept: list[float] = []
-
-        async def sleep(seconds: float) -> None:
-            slept.append(seconds)
-
-        defaults = {"model": "small", "base_url": server.url, "server": "openai"}
-        endpoint = Endpoint(**(defaults | {"api_key_env": "TEST_KEY"} | settings))
-        engine = HttpEngine(endpoint, sleep=sleep, jitter=lambda: jitter)
-        engine.slept = slept
-        made.append(engine)
-        return engine
-
-    yield make
-    for engine in made:
-        engine.close()
 
 
 def test_one_round_trip(server, engine_at):
@@ -346,51 +304,6 @@ def test_what_the_server_cannot_do_is_refused_before_it_is_asked(server, engine_
     with pytest.raises(EngineError, match="cannot force the start"):
         engine_at().complete(Request(messages=ASK.messages, prefix="{"))
     assert server.requests == []
-
-
-def cut(text: str) -> Reply:
-    message = {"role": "assistant", "content": text}
-    return Reply(data=chat(choices=[{"message": message, "finish_reason": "length"}]))
-
-
-LABELS = ("card_arrival", "card_linking")
-LABELLED = Request(messages=ASK.messages, choices=LABELS, max_tokens=8)
-
-
-def test_few_tokens_that_name_a_choice_are_enough(server, engine_at):
-    server.script = [cut("card_a")]
-    done = engine_at(server="vllm").complete(LABELLED)
-    assert (done.text, done.finish_reason) == ("card_arrival", "choice")
-    assert [post["json"]["max_tokens"] for post in server.posts] == [4]
-
-
-@pytest.mark.parametrize("open_text", ["card_", ""])
-def test_a_choice_left_open_is_asked_again_in_full_and_both_count(server, engine_at, open_text):
-    server.script = [cut(open_text), Reply(data=chat("card_linking"))]
-    done = engine_at(server="vllm").complete(LABELLED)
-    assert (done.text, done.finish_reason) == ("card_linking", "choice")
-    assert [post["json"]["max_tokens"] for post in server.posts] == [4, 28]
-    assert done.usage == Usage(prompt_tokens=8, cached_tokens=16, output_tokens=6)
-
-
-def test_a_choice_that_stays_open_is_an_error(server, engine_at):
-    server.script = [cut("card_"), cut("card_")]
-    with pytest.raises(EngineError, match="none of the 2 allowed choices"):
-        engine_at(server="vllm").complete(LABELLED)
-    assert len(server.posts) == 2
-
-
-def test_both_questions_share_the_time_of_one(server, engine_at):
-    slow = cut("card_")
-    server.script = [replace(slow, delay_s=0.2), replace(slow, delay_s=5.0)]
-    with pytest.raises(EngineError, match=r"no answer within 0\.[012]\d* s"):
-        engine_at(server="vllm", max_retries=0).complete(replace(LABELLED, timeout_s=0.4))
-
-
-def test_hosted_models_are_asked_in_full_at_once(server, engine_at):
-    server.script = [Reply(data=chat('{"choice": "card_linking"}'))]
-    assert engine_at().complete(LABELLED).text == "card_linking"
-    assert [post["json"]["max_tokens"] for post in server.posts] == [28]
 
 
 def test_many_threads_may_ask_at_once(server, engine_at):

@@ -9,7 +9,6 @@ import pytest
 
 from rung.forms import Choice, Const, Object, Value, compile_form
 from rung.forms.express import inexpressible
-from rung.forms.extract import invented
 from rung.forms.form import Repeat, Union
 
 PROBE = "probe"
@@ -344,60 +343,6 @@ def test_the_hash_follows_the_schema_and_the_order_of_its_names() -> None:
     one = {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}}
     other = {"type": "object", "properties": {"b": {"const": 2}, "a": {"const": 1}}}
     assert compile_form(one).hash == compile_form(dict(one)).hash != compile_form(other).hash
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        {"format": "uri"},
-        {"format": "email", "maxLength": 80},
-        {"pattern": "(?=a)b"},
-        {"format": "ipv4", "type": ["string", "null"]},
-    ],
-)
-def test_an_extractive_text_of_any_kind_must_stand_in_the_input(kind: Any) -> None:
-    text = {"type": "string", "x-rung": {"extractive": True}, **kind}
-    assert compiled(text).extractive
-    form = compile_form({"$defs": {"t": text}, "properties": {"a": {"$ref": "#/$defs/t"}}})
-    value = form.root.parts[0][1]
-    assert [found for _, found in invented(value, "http://b.example", "see http://a.example")]
-    assert not list(invented(value, "http://a.example", "see http://a.example"))
-
-
-COPIED = {"type": "string", "x-rung": {"extractive": True}}
-TREE = {
-    "type": "object",
-    "properties": {
-        "name": COPIED,
-        "below": {"type": "array", "items": {"$ref": "#/$defs/tree"}},
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        ({"type": "object", "additionalProperties": COPIED}, {"any": "invented"}),
-        ({"type": "object", "patternProperties": {"^a": COPIED}}, {"any": "invented"}),
-        ({"anyOf": [COPIED, {"type": "array", "items": COPIED}]}, ["there", "invented"]),
-        ({"type": "array", "prefixItems": [{"type": "string"}, COPIED]}, ["free", "invented"]),
-        ({"$ref": "#/$defs/tree"}, {"name": "there", "below": [{"name": "invented"}]}),
-    ],
-)
-def test_extractive_texts_inside_a_sub_grammar_must_stand_in_the_input(
-    schema: Any, value: Any
-) -> None:
-    form = compile_form(
-        {"type": "object", "properties": {"a": schema}, "$defs": {"tree": TREE}, "required": ["a"]}
-    )
-    assert {text for _, text in invented(form.root, {"a": value}, "it is there")} == {"invented"}
-    assert not list(invented(form.root, {"a": value}, "it is there, it is invented"))
-
-
-def test_a_text_that_another_alternative_leaves_free_may_be_invented() -> None:
-    free = {"type": "object", "additionalProperties": {"anyOf": [{"type": "integer"}, COPIED]}}
-    form = compile_form({"type": "object", "properties": {"a": free}, "required": ["a"]})
-    assert not list(invented(form.root, {"a": {"n": 7}}, "it is there"))
 
 
 @pytest.mark.parametrize("step", [10, 100, 100.0])
