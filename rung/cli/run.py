@@ -20,6 +20,10 @@ def run(
     ] = "",
     model: Annotated[str, typer.Option("--model", help="For a route not measured before.")] = "",
     samples: Annotated[int, typer.Option("--samples", help="Draws per example.")] = 1,
+    temperature: Annotated[
+        float,
+        typer.Option("--temperature", help="At which they are drawn; 0: the likeliest answer."),
+    ] = 0.0,
     limit: Limit = 0,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -38,6 +42,7 @@ def run(
             split=split,
             model=model or DEFAULT_MODEL,
             samples=samples,
+            temperature=temperature,
             limit=limit,
             seed=seed,
             tell=tell,

@@ -26,6 +26,8 @@ from rung.engines.hosted import host_of
 
 SERVERS = ("auto", *DIALECTS)
 
+MAX_IN_FLIGHT = 256
+
 _KEYS = {
     "base_url": tables.text,
     "model": tables.text,
@@ -34,6 +36,7 @@ _KEYS = {
     "price": tables.text,
     "timeout_s": tables.number,
     "max_retries": tables.whole,
+    "in_flight": tables.whole,
     "max_tokens_field": tables.text,
     "prefix": tables.text,
     "thinking": tables.flag,
@@ -66,6 +69,8 @@ class Endpoint:
     timeout_s: float = 120.0
     """Longest wait for one attempt."""
     max_retries: int = 4
+    in_flight: int = 1
+    """Answers of one run that it is asked for at once; latencies are then those under that load."""
     max_tokens_field: str = ""
     """Overrides the dialect: `max_tokens` or `max_completion_tokens`."""
     prefix: str = ""
@@ -99,6 +104,11 @@ class Endpoint:
             raise ConfigError(
                 f"{self.label}: timeout_s = {self.timeout_s}, max_retries = {self.max_retries}",
                 hint="timeout_s is above 0 and up to 3600, max_retries up to 20",
+            )
+        if not 1 <= self.in_flight <= MAX_IN_FLIGHT:
+            raise ConfigError(
+                f"{self.label}: in_flight = {self.in_flight}",
+                hint=f"write a number from 1 to {MAX_IN_FLIGHT}",
             )
 
     @property

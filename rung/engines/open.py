@@ -77,6 +77,11 @@ def leaves_machine(model: str) -> bool:
     return urlsplit(endpoint_of(model).base_url).hostname not in _HERE
 
 
+def in_flight_of(model: str) -> int:
+    """Return how many answers of one run a model is asked for at once. Raises ConfigError."""
+    return endpoint_of(model).in_flight if model.startswith("http:") else 1
+
+
 def _transformers(model: str) -> Engine:
     for package in ("torch", "transformers", "accelerate", "gguf", "llguidance"):
         if find_spec(package) is None:

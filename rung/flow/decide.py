@@ -67,15 +67,16 @@ def judge_routes(
     opening = open_holdout(task, routes, store=session.store, count=count, seed=seed)
     everything = (*opening.examples, *opening.rest)
     priced = task.error_cost is not None
+    asked = [
+        (route, opening.examples if route.model else everything)
+        for route in routes
+        if not is_recorded(route.name)
+    ]
+    measured = iter(session.climber.rows_in_turns(asked, "holdout"))
     arms = [
         _recorded(task, route, opening.examples)
         if is_recorded(route.name)
-        else to_arm(
-            route,
-            session.climber.rows(route, opening.examples if route.model else everything, "holdout"),
-            "holdout",
-            priced_errors=priced,
-        )
+        else to_arm(route, next(measured), "holdout", priced_errors=priced)
         for route in routes
     ]
     targets = {example.id: example.target for example in everything}

@@ -32,12 +32,14 @@ def run_route(
     split: str = "",
     model: str = DEFAULT_MODEL,
     samples: int = 1,
+    temperature: float = 0.0,
     limit: int = 0,
     seed: int = 0,
     tell: Tell | None = None,
 ) -> tuple[Arm, Path]:
     """Return the arm of one route (by name or hash) and the results file that was written.
 
+    Several `samples` an example need a `temperature`, else a model here says the same each time.
     Without `split` a route runs on dev, and a recorded one (`recorded:gpt-4`) on all examples.
     """
     if is_recorded(route):
@@ -51,6 +53,13 @@ def run_route(
         raise ConfigError(f"--samples is {samples}, not from 1 to 100")
     with open_session(task, tell) as session:
         chosen = _find(session, route, model, seed)
+        if temperature:
+            chosen = chosen.at_temperature(temperature)
+        if samples > 1 and not (chosen.draws or chosen.model.startswith("http:")):
+            raise ConfigError(
+                f"route {chosen.name!r} takes the likeliest answer, so {samples} samples are one",
+                hint="add --temperature 0.7, or leave out --samples",
+            )
         if chosen.rung not in _FLOORS:
             record_candidates(session.store, session.task.name, [chosen])
         pool = session.task.train if split == "train" else session.task.dev

@@ -57,31 +57,45 @@ def cost_difference(pairs: Pairs, *, alpha: float, seed: int) -> CostDifference:
 
 
 def cost_verdict(
-    cost: CostDifference, *, superior: bool, not_better: bool, priced: bool = True
+    cost: CostDifference,
+    *,
+    min_saving: float,
+    superior: bool,
+    not_better: bool,
+    priced: bool = True,
 ) -> Verdict:
     """Demand shown savings or shown superiority; reject only when both are ruled out.
 
-    Where the incumbent is not `priced`, what it cost is unknown and only superiority counts.
+    A saving counts from the share `min_saving` of the incumbent's cost. Where the incumbent is not
+    `priced`, what it cost is unknown and only superiority counts.
     """
     if not priced:
         return "promote" if superior else "hold"
-    if cost.ci[1] < 0.0 or superior:
+    if _is_saving(cost, min_saving) or superior:
         return "promote"
     return "reject" if cost.ci[0] >= 0.0 and not_better else "hold"
 
 
-def cost_reason(cost: CostDifference, *, superior: bool, priced: bool = True) -> str:
+def _is_saving(cost: CostDifference, min_saving: float) -> bool:
+    return cost.ci[1] < -min_saving * cost.incumbent_usd
+
+
+def cost_reason(
+    cost: CostDifference, *, min_saving: float, superior: bool, priced: bool = True
+) -> str:
     """Say whether the candidate is shown to be cheaper, and if not, whether it is better."""
     if not priced:
         text = f"costs ${cost.candidate_usd:.3g} per example, what the incumbent cost is not known"
         return f"{text}: but better" if superior else f"{text}: it must be shown to be better"
     text = f"costs ${cost.candidate_usd:.3g} against ${cost.incumbent_usd:.3g} per example"
     low, high = cost.ci
-    if high < 0.0:
-        saving = f", {-high / cost.incumbent_usd:.0%} or more saved" if cost.incumbent_usd else ""
-        return f"{text}: cheaper{saving}"
+    if _is_saving(cost, min_saving):
+        return f"{text}: cheaper, {-high / cost.incumbent_usd:.0%} or more saved"
     if superior:
         return f"{text}: not shown to be cheaper, but better"
     if not math.isfinite(high):
         return f"{text}: one group says nothing about other groups"
+    if high < 0.0:
+        saved = -high / cost.incumbent_usd
+        return f"{text}: {saved:.1%} or more saved, less than the {min_saving:.0%} that count"
     return f"{text} (difference {low:+.3g} to {high:+.3g}): neither shown to be cheaper nor better"

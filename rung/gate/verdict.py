@@ -221,14 +221,23 @@ def _judge_one(
     cost = cost_difference(pairs, alpha=rules.alpha, seed=derive_seed(seed, "cost", name))
     superior = p_superior < rules.alpha
     not_better = comparison.difference.ci[1] <= 0.0
-    cost_answer = cost_verdict(cost, superior=superior, not_better=not_better, priced=priced)
+    cost_answer = cost_verdict(
+        cost,
+        min_saving=rules.min_saving,
+        superior=superior,
+        not_better=not_better,
+        priced=priced,
+    )
     limits = check_limits(answered, rules=rules, targets=targets)
     needed = None
     if score_verdict == "hold":
         needed = num_needed(comparison.difference, alpha=rules.alpha / num_candidates)
     judged = (
         (score_verdict, score_reason(comparison, score_verdict, p_non_inferior, needed)),
-        (cost_answer, cost_reason(cost, superior=superior, priced=priced)),
+        (
+            cost_answer,
+            cost_reason(cost, min_saving=rules.min_saving, superior=superior, priced=priced),
+        ),
         *((check.verdict, check.reason) for check in limits),
     )
     worst: Verdict = max((answer for answer, _ in judged), key=_SEVERITY.__getitem__)

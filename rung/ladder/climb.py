@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -23,12 +25,16 @@ from rung.ladder.measure import cost_per_accepted, to_arm
 from rung.ladder.plan import Estimate
 from rung.ladder.result import Arm
 from rung.routes.evaluate import answer_all, evaluate
+from rung.routes.in_flight import num_in_flight
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.stats.sequential import bounded_mean_sequence
 from rung.tasks.task import Example
 
 NUM_PROBES = 2
+MIN_BLOCK = 20
+"""Examples that a route answers in a row: the first of them may find its prompt not cached."""
+MAX_TURNS = 10
 STOP_ALPHA = 0.05
 MAX_CANDIDATES = 3
 
@@ -75,7 +81,9 @@ class Climber:
             estimates.append(
                 Estimate(
                     route=item.route.name,
-                    seconds=float(np.mean([row.latency_ms for row in rows])) / 1000.0,
+                    seconds=float(np.mean([row.latency_ms for row in rows]))
+                    / 1000.0
+                    / num_in_flight(item.route, self.runtime.task),
                     cost_usd=float(np.mean([row.cost_usd for row in rows])),
                     on_holdout=item.route == incumbent or item.route.rung in ("head", "mixed"),
                 )
@@ -95,7 +103,7 @@ class Climber:
 
     def _each_row(
         self, route: Route, examples: Sequence[Example], split: str, *, samples: int = 1
-    ) -> Iterator[Row]:
+    ) -> Generator[Row, None, None]:
         done, total = 0, len(examples) * samples
 
         def tell(row: Row, cached: bool) -> None:
@@ -111,6 +119,28 @@ class Climber:
             samples=samples,
             on_row=tell,
         )
+
+    def rows_in_turns(
+        self, asked: Sequence[tuple[Route, Sequence[Example]]], split: str
+    ) -> list[list[Row]]:
+        """Answer and score with several routes, a block of examples each in turn.
+
+        A machine whose pace drifts then slows all of them alike. Every other turn goes backwards,
+        so that none is always the first.
+        """
+        fewest = min(len(examples) for _, examples in asked)
+        num_turns = max(1, min(fewest // MIN_BLOCK, MAX_TURNS))
+        found: list[list[Row]] = [[] for _ in asked]
+        with ExitStack() as stack:
+            turn = []
+            for (route, examples), rows in zip(asked, found, strict=True):
+                each = stack.enter_context(closing(self._each_row(route, examples, split)))
+                turn.append((each, rows, math.ceil(len(examples) / num_turns)))
+            for _ in range(num_turns):
+                for each, rows, size in turn:
+                    rows.extend(islice(each, size))
+                turn.reverse()
+        return found
 
     def answers(self, route: Route, examples: Sequence[Example]) -> list[Answer]:
         """Have a route answer train examples, for a rung that fits on its answers."""

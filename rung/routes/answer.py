@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rung.agents.journal import FileJournal, Journal
@@ -107,7 +108,9 @@ def answered(
     if stored is not None:
         return Answer.from_json(stored), True
     if route.agent is None or runtime.task.world in SIMULATED:
-        found = answer(route, runtime, example, keep_stages=True)
+        with runtime.meter.work() as share:
+            found = answer(route.drawn(sample), runtime, example, keep_stages=True)
+        found = replace(found, share=share()) if not route.stages else found
         runtime.store.put_answer(key, found.to_json())
         return found, False
     journal = _journal(key)
@@ -115,7 +118,7 @@ def answered(
         stored = runtime.store.get_answer(key)  # kept meanwhile by the process that had it
         if stored is not None:
             return Answer.from_json(stored), True
-        found = answer(route, runtime, example, journal=journal, keep_stages=True)
+        found = answer(route.drawn(sample), runtime, example, journal=journal, keep_stages=True)
         runtime.store.put_answer(key, found.to_json())
         journal.remove()
     return found, False
@@ -257,6 +260,7 @@ def _by_text(
             messages=tuple(messages),
             schema=runtime.form.schema if route.output == "json" else None,
             max_tokens=route.max_tokens,
+            temperature=route.temperature,
             thinking=switch,
             seed=route.seed,
         )
@@ -298,6 +302,7 @@ def _by_form(
         parallel=route.parallel,
         thinking=switch,
         max_tokens=route.max_tokens,
+        temperature=route.temperature,
         retries=route.retries,
         seed=route.seed,
     )
@@ -324,6 +329,7 @@ def _think(
             messages=tuple(messages),
             stop=("</think>",) if native else ("\n", "{"),
             max_tokens=route.max_tokens if native else SCRATCHPAD_TOKENS,
+            temperature=route.temperature,
             thinking=switch,
             seed=route.seed,
         )

@@ -6,8 +6,10 @@ stored answers, so changing a scorer costs no model call. A failed example is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from rung.core.errors import EngineError, TaskError
@@ -15,6 +17,7 @@ from rung.core.records import Row
 from rung.engines.prices import Price
 from rung.routes.acting import score_calls, solve
 from rung.routes.answer import answered
+from rung.routes.in_flight import in_order, num_in_flight
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.routes.spent import answer_cost_usd, by_person, spent_usd
@@ -49,31 +52,35 @@ def evaluate(
     price: Price,
     samples: int = 1,
     on_row: OnRow | None = None,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Yield one row per example and sample, in order; see `answer_all` for outages.
 
     Who has seen enough rows takes no more, in the same pass: errors in a row are counted in one.
     """
-    for found in answer_all(route, runtime, examples, samples):
-        row = to_row(runtime, found.example, found.answer, price, found.sample)
-        if on_row:
-            on_row(row, found.cached)
-        yield row
+    with closing(answer_all(route, runtime, examples, samples)) as results:
+        for found in results:
+            row = to_row(runtime, found.example, found.answer, price, found.sample)
+            if on_row:
+                on_row(row, found.cached)
+            yield row
 
 
 def answer_all(
     route: Route, runtime: Runtime, examples: Sequence[Example], samples: int = 1
-) -> Iterator[Answered]:
-    """Yield one answer per example and sample, in order.
+) -> Generator[Answered, None, None]:
+    """Yield one answer per example and sample, in order; a server is asked for as many at once as
+    its endpoint says (`in_flight.py`).
 
     A passing outage or a refused request makes a failed answer that is not stored; three outages,
     or five refused examples, in a row raise EngineError, as every other error of the engine does.
     """
     failures = Failures()
-    for example in examples:
-        for sample in range(samples):
+    asked = [(example, sample) for example in examples for sample in range(samples)]
+    works = (partial(answered, route, runtime, *one) for one in asked)
+    with closing(in_order(works, num_in_flight(route, runtime.task))) as results:
+        for (example, sample), result in zip(asked, results, strict=True):
             try:
-                found, cached = answered(route, runtime, example, sample)
+                found, cached = result()
                 failures = Failures()
             except EngineError as error:
                 failures.bear(error, example.id)

@@ -6,12 +6,13 @@ part in the hash. What a route does with an input is in `answer.py`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from rung.agents.spec import AGENT_VERSION, AgentSpec
 from rung.core.errors import ConfigError
 from rung.core.hashing import content_hash
+from rung.core.seeds import derive_seed
 
 Output = Literal[
     "constant", "oracle", "blank", "json", "form", "head", "ranker", "agent", "cascade"
@@ -19,6 +20,7 @@ Output = Literal[
 Thought = Literal["off", "native", "scratchpad"]
 Telling = Literal["full", "bare"]
 
+MAX_TEMPERATURE = 2.0
 ROUTE_VERSION = 7
 """Raised when the same fields would answer differently, so that no stale answer is reused."""
 _ADDED = {
@@ -28,6 +30,7 @@ _ADDED = {
     "stages": [],
     "witnesses": [],
     "policy": "",
+    "temperature": 0.0,
 }
 """Fields younger than stored routes, with the value that all of those have."""
 _PARTS = ("stages", "witnesses")
@@ -91,7 +94,38 @@ class Route:
     max_tokens: int = 256
     """Cap on generated tokens per call; a tight cap suffocates a blank page, so it is reported."""
     retries: int = 1
+    temperature: float = 0.0
+    """0 takes the likeliest; agents have `AgentSpec.temperature`."""
     seed: int = 0
+
+    @property
+    def draws(self) -> bool:
+        """Whether two samples of one input may differ by the route's own doing."""
+        return (self.agent.temperature if self.agent else self.temperature) > 0.0
+
+    def at_temperature(self, temperature: float) -> Route:
+        """Return the route as it answers at a temperature, under a name that says so.
+
+        Raises ConfigError for one out of range, and for a route that asks no model itself.
+        """
+        if not 0.0 < temperature <= MAX_TEMPERATURE:
+            raise ConfigError(f"temperature {temperature:g} is not above 0 and up to 2")
+        if not self.model or self.stages:
+            raise ConfigError(
+                f"route {self.name!r} asks no model itself, so it has no temperature",
+                hint="choose one that does, e.g. form",
+            )
+        agent = replace(self.agent, temperature=temperature) if self.agent else None
+        own = 0.0 if agent else temperature
+        return replace(self, name=f"{self.name}+t{temperature:g}", agent=agent, temperature=own)
+
+    def drawn(self, sample: int) -> Route:
+        """Return the route that draws an example's n-th sample (0, …): the seed alone differs."""
+        if not sample:
+            return self
+        seed = derive_seed(self.seed, "sample", sample)
+        agent = replace(self.agent, seed=seed) if self.agent else None
+        return replace(self, seed=seed, agent=agent)
 
     @property
     def hash(self) -> str:

@@ -22,6 +22,7 @@ from rung.routes import calibration
 from rung.routes.escalation.policy import Policy
 from rung.routes.escalation.signals import Signals
 from rung.routes.head import Head
+from rung.routes.in_flight import Meter
 from rung.routes.prompt import build_messages
 from rung.routes.ranker import Ranker
 from rung.routes.remembering import Remembering
@@ -51,6 +52,9 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
+    share: float = 1.0
+    """Of that time the part it had to itself, 0 to 1, where several answers were worked on at once.
+    A machine that is billed by time is billed for this part."""
     spent: tuple[Spent, ...] = ()
     """What each stage of a cascade took, or an agent and the stronger model it asked. Empty where
     the route's own model did all of it."""
@@ -99,6 +103,8 @@ class Runtime:
         self._similar: dict[str, SimilarExamples] = {}
         self._world: World | None = None
         self._opening = Lock()
+        self.meter = Meter()
+        """Of the answers in flight."""
         self.remembering = Remembering(store, task.name)
 
     def __enter__(self) -> Runtime:
@@ -121,13 +127,14 @@ class Runtime:
         Raises ConfigError when the task is to stay on this machine and the model is elsewhere.
         """
         check_stays(self.task, model)
-        if model not in self._engines:
-            self._engines[model] = self._open_engine(model)
-        if not adapter:
-            return self._engines[model]
-        if (model, adapter) not in self._bound:
-            self._bound[model, adapter] = BoundEngine(self._engines[model], adapter)
-        return self._bound[model, adapter]
+        with self._opening:
+            if model not in self._engines:
+                self._engines[model] = self._open_engine(model)
+            if not adapter:
+                return self._engines[model]
+            if (model, adapter) not in self._bound:
+                self._bound[model, adapter] = BoundEngine(self._engines[model], adapter)
+            return self._bound[model, adapter]
 
     @property
     def world(self) -> World:
@@ -168,9 +175,10 @@ class Runtime:
         last."""
         if count <= 0:
             return []
-        if train_hash not in self._similar:
-            train = of_split(self.task, "train", train_hash).train
-            self._similar[train_hash] = SimilarExamples(train)
+        with self._opening:
+            if train_hash not in self._similar:
+                train = of_split(self.task, "train", train_hash).train
+                self._similar[train_hash] = SimilarExamples(train)
         return self._similar[train_hash].nearest(text, count)
 
     def priors(self, engine: Engine, thinking: Thinking) -> dict[str, tuple[float, ...]]:

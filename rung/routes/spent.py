@@ -28,33 +28,37 @@ class Spent:
     """Empty where no model was asked; `person` for somebody's working time."""
     usage: Usage = field(default_factory=Usage)
     latency_ms: float = 0.0
+    """Of a stage whose engine worked on several answers at once, its share of the time."""
 
 
 def spent_on(model: str, found: Answer) -> tuple[Spent, ...]:
     """Return what an answer of this model took; of a cascade what its stages took."""
-    own = Spent(model=model, usage=found.usage, latency_ms=found.latency_ms)
+    own = Spent(model=model, usage=found.usage, latency_ms=found.latency_ms * found.share)
     return found.spent or (own,)
 
 
 def answer_cost_usd(price: Price, found: Answer) -> float:
     """Return what an answer cost; `price` is that of its route's model."""
     if not found.spent:
-        return cost_usd(price, found.usage, found.latency_ms)
-    return sum(cost_usd(_price(one.model), one.usage, one.latency_ms) for one in found.spent)
+        return cost_usd(price, found.usage, found.latency_ms * found.share)
+    return sum(_cost_usd(one, found.share) for one in found.spent)
 
 
 def spent_usd(found: Answer) -> dict[str, float]:
     """Return what each model cost, where others than the route's own took part."""
     paid: dict[str, float] = {}
     for one in found.spent:
-        usd = cost_usd(_price(one.model), one.usage, one.latency_ms)
-        paid[one.model] = paid.get(one.model, 0.0) + usd
+        paid[one.model] = paid.get(one.model, 0.0) + _cost_usd(one, found.share)
     return paid
 
 
 def by_person(found: Answer) -> bool:
     """Return whether a person was left to give the answer."""
     return bool(found.spent) and found.spent[-1].model == PERSON
+
+
+def _cost_usd(one: Spent, share: float) -> float:
+    return cost_usd(_price(one.model), one.usage, one.latency_ms * share)
 
 
 def _price(model: str) -> Price:

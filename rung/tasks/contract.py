@@ -167,7 +167,8 @@ def format_contract(task: Task) -> str:
         data["local_only"] = True
     if task.style != "json":
         data["form"] = {"style": task.style}
-    data["gate"] = {"metric": gate.metric, "margin": gate.margin, "alpha": gate.alpha}
+    rules = ("metric", "margin", "alpha", "min_saving")
+    data["gate"] = {name: getattr(gate, name) for name in rules}
     if gate.recall:
         data["gate"]["recall"] = [_plain(limit) for limit in gate.recall]
     if gate.forbidden:
@@ -233,6 +234,7 @@ def _gate(table: _Table, answers: Answers) -> GateRules:
         metric=table.choice("metric", ("score", "strict"), "score"),
         margin=table.number("margin", 0.03, high=1.0),
         alpha=table.number("alpha", 0.05, low=1e-9, high=0.5),
+        min_saving=table.number("min_saving", 0.05, high=1.0),
         recall=tuple(_recall(entry, answers) for entry in table.tables("recall")),
         forbidden=tuple(_forbidden(entry, answers) for entry in table.tables("forbidden")),
     )

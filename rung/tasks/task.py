@@ -117,6 +117,9 @@ class GateRules:
     """Largest loss against the incumbent or reference that still counts as non-inferior."""
     alpha: float = 0.05
     """Family-wise probability of promoting an inferior candidate."""
+    min_saving: float = 0.05
+    """Least share of the incumbent's cost that counts as saved. A local model is billed by time,
+    and what a machine needs for the same work drifts by a few percent."""
     recall: tuple[RecallLimit, ...] = ()
     forbidden: tuple[Forbidden, ...] = ()
 

@@ -166,6 +166,13 @@ def test_what_cannot_be_recomputed_is_under_the_hash(receipt, path):
     ]
 
 
+def test_a_receipt_from_before_there_was_a_least_saving_still_verifies(receipt):
+    def before(data):
+        del data["rules"]["min_saving"]
+
+    assert edited(receipt, before, rehash=True) == []
+
+
 def test_other_split_is_found(receipt):
     assert verify_receipt(receipt, split_sha256="cd" * 32) == [
         f"split_sha256: {'ab' * 32} is not {'cd' * 32}"

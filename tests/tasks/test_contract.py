@@ -65,6 +65,7 @@ pairs = [{true = "refund", predicted = "*", cost_usd = 40.0}]
 [gate]
 metric = "strict"
 margin = 0.02
+min_saving = 0.1
 [[gate.recall]]
 field = "intent"
 value = "refund"
@@ -85,6 +86,7 @@ predicted = "card"
     assert contract.gate == GateRules(
         metric="strict",
         margin=0.02,
+        min_saving=0.1,
         recall=(RecallLimit(field="intent", value="refund", minimum=0.9),),
         forbidden=(
             Forbidden(name="lost refund", field="intent", true="refund", predicted=("card",)),
