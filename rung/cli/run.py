@@ -18,7 +18,9 @@ def run(
     split: Annotated[
         str, typer.Option("--split", help="train or dev; a recorded run takes all without it.")
     ] = "",
-    model: Annotated[str, typer.Option("--model", help="For a route not measured before.")] = "",
+    model: Annotated[
+        str, typer.Option("--model", help="Whose route; else the one last measured by this name.")
+    ] = "",
     samples: Annotated[int, typer.Option("--samples", help="Draws per example.")] = 1,
     temperature: Annotated[
         float,
@@ -30,7 +32,6 @@ def run(
 ) -> None:
     """Evaluate one route on dev (or train); write a results file that `rung compare` reads."""
     from rung import flow
-    from rung.engines.catalogue import DEFAULT_MODEL
     from rung.flow.run import mean_fields
     from rung.report.export import arm_json
     from rung.report.table import render_run
@@ -40,7 +41,7 @@ def run(
             name,
             route,
             split=split,
-            model=model or DEFAULT_MODEL,
+            model=model,
             samples=samples,
             temperature=temperature,
             limit=limit,

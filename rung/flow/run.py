@@ -30,7 +30,7 @@ def run_route(
     route: str,
     *,
     split: str = "",
-    model: str = DEFAULT_MODEL,
+    model: str = "",
     samples: int = 1,
     temperature: float = 0.0,
     limit: int = 0,
@@ -39,6 +39,8 @@ def run_route(
 ) -> tuple[Arm, Path]:
     """Return the arm of one route (by name or hash) and the results file that was written.
 
+    A route is the last one measured under its name, with `model` the last one that asks that model;
+    one never measured is proposed for it, or for the default model.
     Several `samples` an example need a `temperature`, else a model here says the same each time.
     Without `split` a route runs on dev, and a recorded one (`recorded:gpt-4`) on all examples.
     """
@@ -87,15 +89,16 @@ def _find(session: Session, name: str, model: str, seed: int) -> Route:
     What training made is looked for first: the name goes with the adapter trained last, and so does
     the untrained agent that is told what that one is.
     """
+    small = model or DEFAULT_MODEL
     method = "sft" if name == trained.LEFT else name.split("+")[0]
     if method in LEARNING_RATES:
-        for route in trained.propose(situation(session, model, seed), method):
+        for route in trained.propose(situation(session, small, seed), method):
             if route.name == name:
                 return route
     try:
-        return find_route(session.store, session.task.name, name)
+        return find_route(session.store, session.task.name, name, model=model)
     except ConfigError as unknown:
-        for route in _proposals(session, model, seed):
+        for route in _proposals(session, small, seed):
             if route.name == name:
                 return route
         raise unknown

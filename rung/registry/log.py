@@ -188,12 +188,13 @@ def measured(store: Store, task: str) -> list[Route]:
     return [Route.from_json(entry.payload) for entry in entries if entry.action == CANDIDATE]
 
 
-def find_route(store: Store, task: str, name: str) -> Route:
-    """Return the latest measured route by name, or by the first 6 or more digits of its hash.
+def find_route(store: Store, task: str, name: str, *, model: str = "") -> Route:
+    """Return the latest measured route by name, or by the first 6 or more digits of its hash; with
+    a model, of those that ask it.
 
     Raises ConfigError listing what there is.
     """
-    routes = measured(store, task)
+    routes = [route for route in measured(store, task) if not model or route.model == model]
     for route in routes:
         if len(name) >= 6 and route.hash.startswith(name):
             return route
@@ -201,7 +202,8 @@ def find_route(store: Store, task: str, name: str) -> Route:
     if name not in found:
         names = ", ".join(sorted(found)) or "none yet"
         raise ConfigError(
-            f"task {task!r} has no measured route {name!r} (there are: {names})",
+            f"task {task!r} has no measured route {name!r}{f' of {model}' if model else ''}"
+            f" (there are: {names})",
             hint=f"rung climb {task} measures routes",
         )
     return found[name]

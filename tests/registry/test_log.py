@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rung.core.errors import ConfigError
@@ -70,6 +72,18 @@ def test_routes_are_found_by_name_and_hash() -> None:
     assert find_route(store, "t", B.hash[:8]) == B
     with pytest.raises(ConfigError, match=r"'zzz' \(there are: a, b\)"):
         find_route(store, "t", "zzz")
+    store.close()
+
+
+def test_a_route_of_another_model_is_not_taken_for_the_one_asked_for() -> None:
+    store = Store()
+    small, large = (replace(A, model=model) for model in ("small", "large"))
+    record_candidates(store, "t", [large])
+    record_candidates(store, "t", [small])
+    assert find_route(store, "t", "a") == small
+    assert find_route(store, "t", "a", model="large") == large
+    with pytest.raises(ConfigError, match="no measured route 'a' of huge"):
+        find_route(store, "t", "a", model="huge")
     store.close()
 
 
