@@ -26,7 +26,7 @@ from rung.engines.hosted import host_of
 
 SERVERS = ("auto", *DIALECTS)
 
-MAX_IN_FLIGHT = 256
+MAX_IN_FLIGHT = 64
 
 _KEYS = {
     "base_url": tables.text,

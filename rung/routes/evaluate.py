@@ -85,6 +85,9 @@ def answer_all(
             except EngineError as error:
                 failures.bear(error, example.id)
                 found, cached = Answer(output=None, status="failed", reason=str(error)), False
+            except KeyboardInterrupt:
+                runtime.close()  # gives up what is in flight, which would else be waited for
+                raise
             yield Answered(example=example, sample=sample, answer=found, cached=cached)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 import tickets
 from rung.core.config import home
 from rung.core.errors import ConfigError, EngineError
-from rung.engines.base import Request
+from rung.engines.base import Completion, Request
 from rung.engines.fake import FakeEngine
 from rung.engines.prices import price_of
 from rung.flow.session import Session, open_session
@@ -98,6 +99,25 @@ def test_outages_in_a_row_end_it_at_once_too(session: Session) -> None:
         ):
             rows.append(row)
     assert len(rows) == MAX_OUTAGES - 1
+
+
+def test_an_interrupt_gives_up_what_is_in_flight(session: Session) -> None:
+    given_up = threading.Event()
+
+    class Slow(FakeEngine):
+        def complete(self, request: Request) -> Completion:
+            if "interrupt" in request.messages[-1].content:
+                raise KeyboardInterrupt
+            assert given_up.wait(20)
+            raise EngineError("the engine is closed")
+
+        def close(self) -> None:
+            given_up.set()
+
+    examples = [replace(session.task.dev[0], input="interrupt"), *session.task.dev[1:4]]
+    session.runtime._engines[SERVER] = Slow(SERVER, capabilities=tickets.ABILITIES)
+    with pytest.raises(KeyboardInterrupt):
+        list(evaluate(BLANK, session.runtime, examples, price=price_of("local-2core")))
 
 
 def test_one_at_a_time_in_this_process_and_where_answers_depend_on_each_other(
