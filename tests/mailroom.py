@@ -27,6 +27,8 @@ class Models:
         self.down: set[str] = set()
         self.passes = True
         """Of an outage: a time-out does, a wrong key does not."""
+        self.refuses: set[str] = set()
+        """Models whose server answers 400 to an input that says `odd`."""
         self.asked: list[str] = []
         self.meanwhile: Callable[[str], object] = lambda model: None
         """Called with the model before it answers."""
@@ -37,6 +39,8 @@ class Models:
             self.meanwhile(model)
             if model in self.down:
                 raise EngineError(f"{model} is down", retryable=self.passes)
+            if model in self.refuses and "odd" in request.messages[-1].content:
+                raise EngineError(f"{model} refused the request (400)", rejected=True)
             label = "shipping" if model.startswith("http:") else "billing"
             if request.choices:
                 return next((c for c in request.choices if label in c), request.choices[0])

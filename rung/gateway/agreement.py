@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 
 def count(store: Store, runtime: Runtime, route: Route, shadow: Shadow, specialist: Said) -> None:
-    """Add one comparison; none is made with a frontier that had no answer."""
+    """Add one comparison; none is made with a frontier that had no answer, nor of an input that the
+    specialist's server refused."""
     frontier, asked = shadow.frontier, specialist.asked
+    if specialist.refused:
+        return
     if frontier.asked.status not in (*GOOD, "escalated") or asked.route != route.name:
         return
     theirs = frontier.asked.output or {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from rung.core.clock import monotonic_ms
-from rung.gateway.desk import Desk, Outage
+from rung.gateway.desk import Desk, Outage, Refused
 from rung.gateway.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Said:
     """Of the frontier: which one was asked."""
     filled_by: Mapping[str, ArmName] = field(default_factory=dict)
     """Of a merged answer: the arm of each field."""
+    refused: bool = False
+    """Its server refused this input, so the answer failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +90,20 @@ class Arms:
         """
         began = monotonic_ms()
         frontier = self._frontier if arm == "frontier" else ""
-        asked = await self._desk.answer(
-            self._task,
-            self._text,
-            frontier=frontier,
-            slots=slots,
-            owner=self._owner,
-            beside=beside,
-        )
-        return Said(arm=arm, asked=asked, wait_ms=monotonic_ms() - began, model=frontier)
+        refused = False
+        try:
+            asked = await self._desk.answer(
+                self._task,
+                self._text,
+                frontier=frontier,
+                slots=slots,
+                owner=self._owner,
+                beside=beside,
+            )
+        except Refused as told:
+            asked, refused = told.asked, True
+        wait_ms = monotonic_ms() - began
+        return Said(arm=arm, asked=asked, wait_ms=wait_ms, model=frontier, refused=refused)
 
     def _other(self, arm: ArmName) -> ArmName | None:
         if arm == "frontier":

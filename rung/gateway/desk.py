@@ -41,6 +41,16 @@ class Outage(Exception):  # noqa: N818 - the caller falls back or refuses
     """A route that could not answer for reasons that are not the input's."""
 
 
+class Refused(Exception):  # noqa: N818 - the caller says so
+    """A server refuses this request as it stands; it answers others."""
+
+    def __init__(self, error: EngineError, asked: Asked) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.asked = asked
+        """The failed answer that it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
     """Answers to typed questions, by their ids."""
@@ -108,6 +118,8 @@ class Desk:
         self._elsewhere = _Pool(threads=ThreadPoolExecutor(_REMOTE_THREADS, "rung-remote"))
         self._out: set[tuple[str, str]] = set()
         """Tasks and models that could not answer when they were last asked."""
+        self._refused: dict[tuple[str, str], set[str]] = {}
+        """Of tasks and models: the inputs refused since their last answer."""
 
     def serving(self, task: str) -> Route | None:
         """Return the route in service of a task; None when there is none."""
@@ -147,25 +159,26 @@ class Desk:
         which `slots` asks for some fields only. An agent with memory knows what `owner` said
         before. `beside`: no request waits for it, so it has less room.
 
-        Raises Refusal when there is no such route or the queue is full, Outage when it fails.
+        Raises Refusal when there is no such route or the queue is full, Outage when it fails,
+        Refused when its server will not have this input.
         """
         route = None if frontier else self.serving(task)
         if route is None and not frontier:
             raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
         model = frontier or (route.model if route else "")
         given = (route, frontier, (text, owner), tuple(slots))
-        return await self._run(model, self._answer, task, *given, beside=beside)
+        return await self._run(model, text, self._answer, task, *given, beside=beside)
 
     async def decisions(self, task: str, text: str, questions: Mapping[str, Question]) -> Decisions:
         """Answer questions about a text with the model of a task's route, or, without questions,
         tell the task's own choices by the route itself.
 
-        Raises Refusal and Outage as `answer` does.
+        Raises Refusal, Outage and Refused as `answer` does.
         """
         route = self.serving(task)
         if route is None:
             raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
-        return await self._run(route.model, self._decide, task, route, text, questions)
+        return await self._run(route.model, text, self._decide, task, route, text, questions)
 
     def close(self) -> None:
         """Let what runs end, then close the engines."""
@@ -175,21 +188,38 @@ class Desk:
             engine.close()
 
     async def _run(
-        self, model: str, work: Callable[..., T], task: str, *given: Any, beside: bool = False
-    ) -> T:
-        """Run work on a task in a thread for its model. Raises Refusal and Outage."""
+        self, model: str, text: str, work: Callable[..., T], task: str, *given: Any,
+        beside: bool = False,
+    ) -> T:  # fmt: skip
+        """Run work on an input in a thread for its model. Raises Refusal, Outage and Refused."""
         pool = self._elsewhere if model.startswith("http:") else self._here
         try:
             with pool.place(self._queue, beside=beside):
                 loop = asyncio.get_running_loop()
                 found = await loop.run_in_executor(pool.threads, work, task, *given)
+        except Refused as refused:
+            if self._is_of_input(task, model, text):
+                raise
+            self._tell_outage(task, model, refused.error)
+            raise Outage(str(refused.error)) from None
         except EngineError as error:
             self._tell_outage(task, model, error)
             raise Outage(str(error)) from None
         except RungError as error:
             raise _unusable(task, error) from None
         self._out.discard((task, model))
+        self._refused.pop((task, model), None)
         return found
+
+    def _is_of_input(self, task: str, model: str, text: str) -> bool:
+        """Return whether a refusal is held against this input: until so many in a row were refused
+        that it must be what all requests share."""
+        from rung.routes.evaluate import MAX_REJECTED
+
+        refused = self._refused.setdefault((task, model), set())
+        if len(refused) < MAX_REJECTED:
+            refused.add(text)
+        return len(refused) < MAX_REJECTED
 
     def _tell_outage(self, task: str, model: str, error: EngineError) -> None:
         """Log that a model answers no more, once until it does; a mistake in its set-up, which does
@@ -219,7 +249,8 @@ class Desk:
         chosen = route or self._frontier(kit, frontier, slots)
         runtime = self._part(kit, slots)
         price = price_of_model(chosen.model)
-        found = answer(chosen, runtime, example)
+        with _refusing(chosen):
+            found = answer(chosen, runtime, example)
         return asked(chosen, price, found, None if slots else runtime.task.replies)
 
     def _decide(
@@ -236,7 +267,10 @@ class Desk:
 
         runtime, price = self._kit(task).runtime, price_of_model(route.model)
         if not questions:
-            found = answer(route, runtime, Example(id="ask", input=text, target={}, group="ask"))
+            with _refusing(route):
+                found = answer(
+                    route, runtime, Example(id="ask", input=text, target={}, group="ask")
+                )
             told = found.output if found.status in ("ok", "repaired") else None
             answers = {
                 path: own_answer(decision, calibrated=bool(route.calibration))
@@ -250,7 +284,8 @@ class Desk:
             raise ConfigError(f"its route {route.name} has no model to ask")
         form = compile_form(schema_of(questions))
         messages = build_messages(INSTRUCTION, form, text)
-        filled = fill(form, runtime.engine(route.model), messages, Filling(parallel=True))
+        with _refusing(route):
+            filled = fill(form, runtime.engine(route.model), messages, Filling(parallel=True))
         answers = {
             name: answer_of(question, decision, calibrated=False)
             for name, question in questions.items()
@@ -320,6 +355,20 @@ def models_of(route: Route) -> Iterator[str]:
         yield route.stronger
     for part in (*route.stages, *route.witnesses):
         yield from models_of(part)
+
+
+@contextmanager
+def _refusing(route: Route) -> Iterator[None]:
+    """Raise Refused where a server will not have what it is asked."""
+    from rung.routes.asked import Asked
+
+    try:
+        yield
+    except EngineError as error:
+        if not error.rejected:
+            raise
+        failed = Asked(output=None, status="failed", route=route.name, reason=error.message)
+        raise Refused(error, failed) from None
 
 
 def _unusable(task: str, error: RungError) -> Refusal:

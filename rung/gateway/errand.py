@@ -73,6 +73,7 @@ def record(
 ) -> Call:  # fmt: skip
     """Return the call of an errand that an arm answered, or that ended without an answer."""
     usage = said.asked.usage if said else None
+    ended = ("refused" if said.refused else said.asked.status) if said else "error"
     latency_ms = monotonic_ms() - errand.began_ms
     return Call(
         id=id_ or errand.call_id,
@@ -89,7 +90,7 @@ def record(
         filled_by=header_json(said.filled_by) if said and said.filled_by else "",
         pair=pair,
         status=status,
-        outcome=outcome or (said.asked.status if said else "error"),
+        outcome=outcome or ended,
         streamed=errand.streamed,
         prompt_tokens=usage.prompt_tokens if usage else 0,
         cached_tokens=usage.cached_tokens if usage else 0,

@@ -10,9 +10,10 @@
 
 Escalation follows from an answer that is in doubt; falling back, from an arm that is out of order.
 They are never taken for each other: an outage counts for no arm's quality, and a doubt is never
-answered by asking the same arm again. Without a frontier a doubtful answer is returned as what it
-is. Where single fields have modes of their own, `slots.py` answers. Whether a canary goes on is
-judged in `canary.py`.
+answered by asking the same arm again. An input that a server refuses has failed: it is in doubt, no
+other arm stands in for it, and it counts for no arm's quality either. Without a frontier a doubtful
+answer is returned as what it is. Where single fields have modes of their own, `slots.py` answers.
+Whether a canary goes on is judged in `canary.py`.
 """
 
 from __future__ import annotations
@@ -145,11 +146,13 @@ async def decide(
 
 
 async def _escalate(arms: Arms, mode: Mode, doubted: Said) -> Decided:
-    """Hand a doubtful answer to the frontier; while that is out of order the doubt is served."""
+    """Hand a doubtful answer to the frontier; while that has none the doubt is served."""
     try:
         better = await arms.ask("frontier")
     except Outage:
         return Decided(mode=mode.name, served=doubted)
+    if better.refused:
+        return Decided(mode=mode.name, served=doubted, others=(better,))
     return Decided(mode=mode.name, served=escalated(better, doubted), others=(doubted,))
 
 

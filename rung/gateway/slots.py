@@ -79,6 +79,8 @@ async def decide_by_slot(
         better = await arms.ask("frontier")
     except Outage:
         return Decided(mode=mode, served=ours, others=(rest,))
+    if better.refused:
+        return Decided(mode=mode, served=ours, others=(rest, better))
     return Decided(
         mode=mode,
         served=escalated(better, ours, rest, reason=merged),

@@ -19,7 +19,7 @@ from rung.gateway.arms import Decided, Said, Shadow
 from rung.gateway.asgi import JSON, ClientGone, Header, Request
 from rung.gateway.capture import named_conversation
 from rung.gateway.catalogue import PREFIX
-from rung.gateway.desk import Outage
+from rung.gateway.desk import Outage, Refused
 from rung.gateway.errand import (
     Errand,
     checked,
@@ -235,6 +235,8 @@ class Tasks:
             refusal = Refusal(504, "task_timeout", f"no answer within {limit_s:g} s")
         except Outage as outage:
             refusal = Refusal(503, "route_unavailable", str(outage))
+        except Refused as refused:
+            refusal = Refusal(400, "request_refused", str(refused))
         except Refusal as caught:
             refusal = caught
         if refusal.status != 429:

@@ -49,7 +49,8 @@ class Call:
     status: int
     """Of HTTP, as the client saw it; 499 when the client had gone."""
     outcome: str = "ok"
-    """`ok`, the status of a route's answer, `error`, or `cut` for a stream that did not end."""
+    """`ok`, the status of a route's answer, `refused` where its server would not have the input,
+    `error`, or `cut` for a stream that did not end."""
     streamed: bool = False
     prompt_tokens: int = 0
     cached_tokens: int = 0

@@ -169,6 +169,42 @@ def test_outages_fall_back_and_doubts_do_not_ask_again(models: Models) -> None:
         assert (found.status, found.json()["error"]["code"]) == (503, "route_unavailable")
 
 
+def test_an_input_that_a_server_refuses_is_no_outage(
+    models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    models.refuses = {"fake:weak"}
+    rollout = set_mode("canary", stage=3)
+    with gateway(open_engine=models.open) as running:
+        assert ask(running, "odd") == (None, "failed", "specialist")  # nobody stands in
+        wait_for_mode(running, set_mode("cascade"))
+        assert ask(running, "odd") == ({"label": "shipping"}, "escalated", "frontier")
+        models.refuses = {"fake:weak", "http:strong"}
+        assert ask(running, "odd") == (None, "failed", "specialist")
+        wait_for_mode(running, set_mode("teacher"))
+        assert ask(running, "odd") == (None, "failed", "frontier")
+        questions = {"q": {"type": "noul", "instructions": "?"}}
+        asked = {"model": "task/mail", "state": "odd", "questions": questions}
+        found = running.post("/v1/systemone", asked)
+        assert (found.status, found.json()["error"]["code"]) == (400, "request_refused")
+    assert not [one for one in caplog.records if one.name == "rung.gateway.desk"]
+    store = Store()
+    calls = list(CallLog(store).read(task="mail"))
+    assert [one.outcome for one in calls if one.mode == "canary"] == ["refused"]
+    began = replace(read_mode(ModeLog(store).current()["mail"]), id=rollout, since="")
+    assert [unit.failed for unit in units_of(CallLog(store), "mail", began)] == [False]
+    store.close()
+
+
+def test_inputs_refused_in_a_row_are_an_outage_until_one_is_answered(models: Models) -> None:
+    models.refuses = {"fake:weak"}
+    set_mode("cascade")
+    with gateway(open_engine=models.open) as running:
+        statuses = [ask(running, f"odd {number}")[1] for number in (0, 0, 0, 1, 2, 3, 4, 5)]
+        assert statuses == ["escalated"] * 6 + ["ok"] * 2  # the other arm stands in
+        assert ask(running) == ({"label": "billing"}, "ok", "specialist")
+        assert ask(running, "odd 6")[1] == "escalated"
+
+
 @pytest.mark.parametrize(("passes", "level"), [(True, "WARNING"), (False, "ERROR")])
 def test_an_arm_that_is_out_of_order_is_told_once_until_it_answers(
     models: Models, caplog: pytest.LogCaptureFixture, passes: bool, level: str
