@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 UTC_FORM = "%Y-%m-%dT%H:%M:%SZ"
@@ -13,6 +13,11 @@ UTC_FORM = "%Y-%m-%dT%H:%M:%SZ"
 def now_utc() -> str:
     """Return the present time as UTC ISO-8601 with seconds, e.g. 2026-11-23T05:00:00Z."""
     return _as_text(int(time.time_ns() // 1_000_000_000))
+
+
+def days_ago(days: float) -> str:
+    """Return the time so many days before now, as `now_utc` writes it."""
+    return (datetime.fromisoformat(now_utc()) - timedelta(days=days)).strftime(UTC_FORM)
 
 
 @lru_cache(maxsize=4)

@@ -11,10 +11,9 @@ import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rung.core.clock import UTC_FORM, monotonic_ms
+from rung.core.clock import days_ago, monotonic_ms
 from rung.core.errors import RungError, StoreError
 from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
@@ -31,6 +30,7 @@ from rung.gateway.telemetry import open_exporter
 from rung.gateway.writer import BatchWriter
 from rung.store import Store
 from rung.store.calls import Call, CallLog
+from rung.store.facts import forget_facts
 from rung.store.keys import KeyLog
 from rung.store.modes import ModeLog
 from rung.traces.redact import Redactor
@@ -207,7 +207,7 @@ class Service:
         self._tasks = frozenset(self.store.promoted_tasks()) - unread | modes.keys()
 
     async def _watch(self) -> None:
-        """See what other processes changed, start rounds, and forget calls that are too old."""
+        """See what other processes changed, start rounds, and forget what is too old."""
         since_s = _RETENTION_S
         while True:
             with self._goes_on("watching the store"):
@@ -218,7 +218,7 @@ class Service:
                 await asyncio.to_thread(self._improver.look)
             if since_s >= _RETENTION_S:
                 since_s = 0.0
-                with self._goes_on("forgetting old calls"):
+                with self._goes_on("forgetting what is old"):
                     await asyncio.to_thread(self._forget)
             await asyncio.sleep(WATCH_S)
             since_s += WATCH_S
@@ -263,9 +263,14 @@ class Service:
         self._judge_after_ms = monotonic_ms() + max(JUDGE_S * 1000, 20 * took_ms)
 
     def _forget(self) -> None:
-        days = self.settings.capture.keep_days
-        if days:
-            before = datetime.now(UTC) - timedelta(days=days)
-            number = self.log.forget_before(before.strftime(UTC_FORM))
-            if number:
-                _log.info("forgot %d calls older than %d days", number, days)
+        """Delete what is older than the settings say."""
+        settings = self.settings
+        if days := settings.capture.keep_days:
+            _tell_forgotten("calls", self.log.forget_before(days_ago(days)), days)
+        if days := settings.memory.keep_days:
+            _tell_forgotten("facts", forget_facts(self.store, before=days_ago(days)), days)
+
+
+def _tell_forgotten(what: str, number: int, days: int) -> None:
+    if number:
+        _log.info("forgot %d %s older than %d days", number, what, days)

@@ -7,6 +7,9 @@
     [capture.patterns]          # rules of one's own, by name
     order = 'ORD-\\d{6}'
 
+    [memory]
+    keep_days = 365             # of what people stated; 0 keeps it until it is forgotten by hand
+
     [limits]
     body_mb = 10.0
     body_s = 30.0               # for a request's body to arrive
@@ -61,6 +64,12 @@ class Capture(_Table, frozen=True, kw_only=True):
     patterns: dict[str, str] = {}
 
 
+class Memory(_Table, frozen=True, kw_only=True):
+    """What is kept of the people whom agents with memory know."""
+
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 365
+
+
 class Limits(_Table, frozen=True, kw_only=True):
     """How much is let in; what is over is refused, never queued without bound."""
 
@@ -98,6 +107,7 @@ class Settings(_Table, frozen=True, kw_only=True):
     """Everything `gateway.toml` says."""
 
     capture: Capture = Capture()
+    memory: Memory = Memory()
     limits: Limits = Limits()
     upstream: UpstreamRules = UpstreamRules()
     telemetry: Telemetry = Telemetry()

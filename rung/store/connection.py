@@ -124,10 +124,16 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
-    """Wait for other writers, and leave every BEGIN to `_begin_sqlite`, schema changes included."""
+    """Wait for other writers, overwrite what is deleted, and leave every BEGIN to `_begin_sqlite`,
+    schema changes included."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL"):
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,9 +1,9 @@
 """Facts that customers stated, kept for later conversations; the table behind memory.
 
-A fact belongs to one owner of one task, and no query goes without both. Rows are written once: a
-correction is a new row that names the rows it takes the place of, so what was believed before can
-still be read. Only `forget` deletes, because a customer may ask for it. Which text states a fact is
-decided in `agents/`.
+A fact belongs to one owner of one task, and an agent's query never goes without both. Rows are
+written once: a correction is a new row that names the rows it takes the place of, so what was
+believed before can still be read. Only forgetting deletes, because a customer may ask for it or
+facts are too old. Which text states a fact is decided in `agents/`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from rung.store.connection import Connected
 from rung.store.tables import facts as table
 
 MAX_OWNER_CHARS = 200
+_BETWEEN = "\x1f"
 PERMANENT = ""
 """As a fact's `expires`: never."""
 
 
 def owner_key(tenant: str, owner: str) -> str:
     """Return the name that a tenant's owner has in the store; none for nobody."""
-    return f"{tenant}\x1f{owner}" if owner and tenant else owner
+    return f"{tenant}{_BETWEEN}{owner}" if owner and tenant else owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,20 @@ class Fact(Claim):
     def holds(self, now: str) -> bool:
         """Return whether it neither was superseded nor has expired at `now` (UTC ISO-8601)."""
         return self.superseded_by is None and not (self.expires and self.expires <= now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Somebody of whom facts are kept in a task."""
+
+    task: str
+    tenant: str
+    owner: str
+    """As named when asked."""
+    num_facts: int
+    first: str
+    """When the oldest fact was stated."""
+    last: str
 
 
 _NAMES = tuple(field.name for field in fields(Claim))
@@ -113,6 +128,41 @@ class FactLog:
     def _read(self, connection: sa.Connection) -> tuple[Fact, ...]:
         query = sa.select(table).where(self._mine).order_by(table.c.id)
         return _facts(connection.execute(query).mappings().all())
+
+
+def known_owners(store: Connected, *, task: str = "") -> tuple[Known, ...]:
+    """Return everybody of whom a fact is kept in a task, or in any, by task and name."""
+    column = table.c
+    key = (column.task, column.owner)
+    counts = (sa.func.count(), sa.func.min(column.created), sa.func.max(column.created))
+    query = sa.select(*key, *counts).group_by(*key).order_by(*key)
+    if task:
+        query = query.where(column.task == task)
+    with store.reading("reading whose facts are kept") as connection:
+        rows = connection.execute(query).all()
+    return tuple(
+        Known(**_names(key), task=name, num_facts=number, first=first, last=last)
+        for name, key, number, first, last in rows
+    )
+
+
+def forget_facts(store: Connected, *, task: str = "", owner: str = "", before: str = "") -> int:
+    """Delete facts, of a task, of an owner and stated before a time, where these are named; return
+    how many there were.
+
+    None comes back by it: what a fact superseded is older than the fact.
+    """
+    where = [table.c.task == task] if task else []
+    where += [table.c.owner == owner] if owner else []
+    where += [table.c.created < before] if before else []
+    with store.writing("forgetting facts") as connection:
+        return connection.execute(table.delete().where(*where)).rowcount
+
+
+def _names(key: str) -> dict[str, str]:
+    """Return the tenant and the owner of a name that `owner_key` made."""
+    tenant, between, owner = key.partition(_BETWEEN)
+    return {"tenant": tenant, "owner": owner} if between else {"tenant": "", "owner": key}
 
 
 def _facts(rows: Sequence[sa.RowMapping]) -> tuple[Fact, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,21 @@ from board import Board, step, write_task
 from gateways import gateway
 from rung.agents.spec import AgentSpec
 from rung.cli import app
+from rung.core.clock import days_ago
 from rung.core.config import home
 from rung.core.errors import ConfigError, TaskError
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import FakeEngine
 from rung.flow import Input, session
 from rung.flow.climb import Options
-from rung.flow.memory import forget_owner, remembered
+from rung.flow.memory import forget, remembered
+from rung.gateway.settings import Memory as MemoryKept
+from rung.gateway.settings import Settings
 from rung.ladder.agent import reference_route
 from rung.registry import promote_route, record_candidates
 from rung.routes.route import Route
-from rung.store import Store
+from rung.store import Claim, FactLog, Store
+from rung.store.facts import owner_key
 from rung.worlds import user_world
 from rung.worlds.catalog import load
 
@@ -145,7 +150,7 @@ def test_what_an_owner_said_is_told_in_their_next_request_and_in_nobody_elses(cl
     assert "Graz" in ask("Where do I live? Send my parcel.", "ada").split("Known from before:")[1]
     states = {one.fact.value: one.state for one in remembered("desk", "ada")}
     assert states["Graz"] == "holds"
-    assert forget_owner("desk", "ada") == len(states)
+    assert forget("desk", owner="ada") == len(states)
     assert "Known" not in ask("Where do I live? Send my parcel.", "ada")
     with pytest.raises(ConfigError, match="201 characters"):
         ask("Where?", "x" * 201)
@@ -217,3 +222,64 @@ def test_the_command_shows_and_forgets(clerk: Clerk) -> None:
     assert (as_json["value"], as_json["quote"]) == ("Turku", "I live in Turku.")
     assert "forgot 1 facts of ada" in command("--forget")
     assert "nothing is remembered of ada" in command()
+
+
+def test_people_are_listed_and_forgotten_in_every_task_and_by_age() -> None:
+    store = Store()
+    for task, owner, days in (("gone", "ada", 400), ("gone", "bo", 1), ("desk", "ada", 1)):
+        told = Claim(
+            subject="user", attribute="home", value="Graz", salience=0.5, conversation="c", turn=0,
+            start=0, end=4, quote="Graz.", created=days_ago(days),
+        )  # fmt: skip
+        FactLog(store, task=task, owner=owner_key("shop", owner)).add(told)
+    store.close()
+
+    def command(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app.app, ["memory", *words])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    def known() -> list[tuple[str, str, str]]:
+        rows = [json.loads(line) for line in command("all", "--json").splitlines()]
+        return [(row["task"], row["tenant"], row["owner"]) for row in rows]
+
+    assert known() == [("desk", "shop", "ada"), ("gone", "shop", "ada"), ("gone", "shop", "bo")]
+    assert "nothing is remembered" in command("all", "ada")
+    assert command("all", "ada", "--tenant", "shop").count("said: 'Graz.'") == 2
+    assert "1 facts older than 90 days of everybody" in command(
+        "all", "--forget", "--older-than", "90"
+    )
+    assert known() == [("desk", "shop", "ada"), ("gone", "shop", "bo")]
+    assert "forgot 1 facts of ada" in command("all", "ada", "--tenant", "shop", "--forget")
+    assert known() == [("gone", "shop", "bo")]
+    for wrong in (["--forget"], ["--tenant", "shop"], ["bo", "--older-than", "3"]):
+        done = CliRunner().invoke(app.app, ["memory", "all", *wrong])
+        assert isinstance(done.exception, ConfigError)
+
+
+def test_the_gateway_forgets_what_was_stated_too_long_ago(clerk: Clerk) -> None:
+    serve()
+    store = Store()
+    log = FactLog(store, task="desk", owner="ada")
+    for turn, days in enumerate((31, 29)):
+        log.add(
+            Claim(
+                subject="user",
+                attribute="home",
+                value="Graz",
+                salience=0.5,
+                conversation="c",
+                turn=turn,
+                start=0,
+                end=4,
+                quote="Graz.",
+                created=days_ago(days),
+            )  # fmt: skip
+        )
+    with gateway(Settings(memory=MemoryKept(keep_days=30)), open_engine=opener(clerk)):
+        deadline = time.monotonic() + 5
+        while len(log.all()) > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert [fact.turn for fact in log.all()] == [1]
+    store.close()
