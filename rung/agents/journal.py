@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
+from uuid import uuid4
 
 from rung.core.errors import RungError, StoreError, TaskError
 from rung.core.files import hold_alone
@@ -146,15 +147,17 @@ class Tape:
     def __init__(self, journal: Journal | None, session: Session, key: str) -> None:
         self._journal = journal
         self._session = session
-        self._key = key
         self._noted = list(journal.read()) if journal is not None else []
         self._num_calls = 0
-        found = self._next("conversation") or self._note("conversation", {"key": key})
+        begun = {"key": key, "run": uuid4().hex}
+        found = self._next("conversation") or self._note("conversation", begun)
         if found["key"] != key:
             raise StoreError(
                 "the journal is of another conversation",
                 hint="give each example, spec and model a journal of its own",
             )
+        self._run = f"{key}{found.get('run', '')}"
+        """Names the calls of this run: the same request in another one is acted on again."""
 
     @property
     def is_lasting(self) -> bool:
@@ -195,7 +198,7 @@ class Tape:
 
     def _made(self, call: Call, *, in_doubt: bool) -> Result:
         if isinstance(self._session, DurableSession):
-            return self._session.call_once(f"{self._key}:{self._num_calls}", call)
+            return self._session.call_once(f"{self._run}:{self._num_calls}", call)
         if in_doubt and isinstance(self._session, LastingSession):
             return self._session.call_in_doubt(call)
         return self._session.call(call)

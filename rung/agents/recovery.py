@@ -24,6 +24,11 @@ _MAX_SHOWN = 160
 _MAX_PROBLEMS = 3
 
 
+def too_many(num_left: int, limit: int) -> str:
+    """Return what to say of a turn of more calls than are made."""
+    return f"The last {num_left} calls were not made: a turn holds {limit} at most."
+
+
 def perform(make: Callable[[Call], Result], call: Call, *, retries: int) -> list[Result]:
     """Make a call, again while the tool itself fails; return every result, the last one counts."""
     results = [make(call)]

@@ -36,6 +36,9 @@ from rung.worlds.world import Call, World
 if TYPE_CHECKING:
     from rung.agents.memory import Memory
 
+MAX_CALLS = 32
+"""Of one turn; what a turn says beyond is not done."""
+
 
 def run_agent(
     spec: AgentSpec,
@@ -135,17 +138,22 @@ class _Run:
         problem = self._problem(reply)
         if problem:
             new.append(self._nothing_read(problem))
-        for call in () if problem else reply.calls:
+        calls = () if problem else reply.calls[:MAX_CALLS]
+        for call in calls:
             new.append(self._step(call, new))
             if _ends(new[-1]) or self._hands.is_stopped:
                 break
+        else:
+            if calls and (num_left := len(reply.calls) - len(calls)):
+                told = f"{new[-1].observation}\n{recovery.too_many(num_left, MAX_CALLS)}"
+                new[-1] = replace(new[-1], observation=told)
         new = [replace(step, said=reply.said, escalated=escalated) for step in new]
         self._keep(own, new, monotonic_ms() - start)
         if new[-1].call is not None and _ends(new[-1]):
             return self._finish(new[-1].call)
         if (episode := self._stop(new)) is not None:
             return episode
-        said = self._conversation.turn(reply.said, () if problem else reply.calls)
+        said = self._conversation.turn(reply.said, calls)
         self._conversation.add(said, [(s.call.tool if s.call else "", s.observation) for s in new])
         return None
 

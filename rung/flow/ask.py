@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,8 @@ def ask(
     """Yield an answer per input, by the promoted route or by a measured one that is named.
 
     Answers are stored as they come, so a batch that is started again repeats no call and no write.
+    In a world of the user's each of equal inputs is acted on, once however often the batch is
+    started.
     With `again` a task that acts on a real system (world `mcp`) acts on every input once more, and
     one with an owner is answered anew. An input whose request a server refuses fails alone, and is
     asked again in the next batch; five in a row raise EngineError, as an outage does.
@@ -58,15 +61,19 @@ def ask(
             )
         price = price_of_model(chosen.model)
         failures = Failures()
+        acts = bool(session.task.world) and session.task.world not in SIMULATED
+        num_seen: Counter[Input] = Counter()
         for number, given in enumerate(inputs):
             said = given if isinstance(given, Input) else Input(text=given)
+            sample = num_seen[said]
+            num_seen[said] += acts
             example = replace(_example(session.task, said.text), owner=said.owner)
             anew = again and (session.task.world == "mcp" or bool(example.owner))
             try:
                 if anew:
                     found = answer(chosen, session.runtime, example)
                 else:
-                    found, _ = answered(chosen, session.runtime, example)
+                    found, _ = answered(chosen, session.runtime, example, sample)
                 failures = Failures()
             except EngineError as error:
                 if not error.rejected:

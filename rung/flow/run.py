@@ -50,7 +50,11 @@ def run_route(
     if split == "holdout":
         raise GateError("a run may not read the holdout", hint=f"rung gate {task} {route}")
     if split not in ("train", "dev"):
-        raise ConfigError(f"unknown split {split!r}", hint="choose train or dev")
+        name = task if isinstance(task, str) else task.name
+        raise ConfigError(
+            f"unknown split {split!r}",
+            hint=f"choose train or dev; rung gate {name} {route} opens the holdout",
+        )
     if not 1 <= samples <= 100:
         raise ConfigError(f"--samples is {samples}, not from 1 to 100")
     with open_session(task, tell) as session:

@@ -3,7 +3,8 @@
 Routes that run on this machine take turns in one thread, because one engine has one cache and two
 cores are no more than it needs; routes whose model is elsewhere wait in threads of their own. What
 is heavy (forms, heads, engines) is imported when a task is first asked. Engines are shared by the
-tasks that use the same model. Which arm answers is decided in `modes.py`.
+tasks that use the same model, a task's world by all that is made of the task. Which arm answers is
+decided in `modes.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from rung.store import Store
 if TYPE_CHECKING:
     from rung.routes.asked import Asked
     from rung.routes.runtime import Runtime
+    from rung.tasks.task import Task
+    from rung.worlds.world import World
 
 T = TypeVar("T")
 
@@ -113,6 +116,7 @@ class Desk:
         self._lock = threading.RLock()
         self._kits: dict[str, _Kit] = {}
         self._engines: dict[str, Engine] = {}
+        self._worlds: dict[tuple[str, ...], World] = {}
         self._serving: dict[str, Route | None] = {}
         self._here = _Pool(threads=ThreadPoolExecutor(1, "rung-engine"))
         self._elsewhere = _Pool(threads=ThreadPoolExecutor(_REMOTE_THREADS, "rung-remote"))
@@ -181,9 +185,13 @@ class Desk:
         return await self._run(route.model, text, self._decide, task, route, text, questions)
 
     def close(self) -> None:
-        """Let what runs end, then close the engines."""
+        """Let what runs end, then close the worlds and engines."""
+        from rung.worlds.open import close_world
+
         for pool in (self._here, self._elsewhere):
             pool.threads.shutdown(cancel_futures=True)
+        for world in self._worlds.values():
+            close_world(world)
         for engine in self._engines.values():
             engine.close()
 
@@ -298,14 +306,13 @@ class Desk:
         with self._lock:
             if name in self._kits:
                 return self._kits[name]
-            from rung.routes.runtime import Runtime
             from rung.worlds.catalog import load
             from rung.worlds.open import SIMULATED
 
             task = load(name)
             if task.world in SIMULATED:
                 raise ConfigError("it is played in a simulated world, not in yours")
-            runtime = Runtime(task, open_engine=self._engine, store=self._store)
+            runtime = self._runtime(task)
             self._kits[name] = _Kit(runtime=runtime, parts={(): runtime}, frontier={})
             return self._kits[name]
 
@@ -313,12 +320,27 @@ class Desk:
         with self._lock:
             if slots not in kit.parts:
                 from rung.forms.part import part_of
-                from rung.routes.runtime import Runtime
 
                 task = kit.runtime.task
                 part = replace(task, schema=part_of(task.schema, slots))
-                kit.parts[slots] = Runtime(part, open_engine=self._engine, store=self._store)
+                kit.parts[slots] = self._runtime(part)
             return kit.parts[slots]
+
+    def _runtime(self, task: Task) -> Runtime:
+        from rung.routes.runtime import Runtime
+
+        engine, world = self._engine, self._world
+        return Runtime(task, open_engine=engine, open_world=world, store=self._store)
+
+    def _world(self, task: Task) -> World:
+        """Return a task's world, the same after its splits were made anew."""
+        from rung.worlds.open import identify_world, open_world
+
+        with self._lock:
+            key = (task.name, *identify_world(task))
+            if key not in self._worlds:
+                self._worlds[key] = open_world(task)
+            return self._worlds[key]
 
     def _engine(self, model: str) -> Engine:
         with self._lock:

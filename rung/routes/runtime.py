@@ -32,7 +32,7 @@ from rung.routes.spent import Spent
 from rung.store import Artifacts, Store
 from rung.tasks.generation import of_split
 from rung.tasks.task import Example, Task
-from rung.worlds.open import open_world
+from rung.worlds.open import close_world, open_world
 from rung.worlds.world import World
 
 CONTENT_FREE = "N/A"
@@ -87,12 +87,14 @@ class Runtime:
         open_engine: Callable[[str], Engine],
         store: Store,
         artifacts: Artifacts | None = None,
+        open_world: Callable[[Task], World] = open_world,
     ) -> None:
         self.task = task
         self.form: Form = _form_of(task)
         self.artifacts = artifacts or Artifacts()
         self.store = store
         self._open_engine = open_engine
+        self._open_world = open_world
         self._engines: dict[str, Engine] = {}
         self._bound: dict[tuple[str, str], BoundEngine] = {}
         self._heads: dict[str, Head] = {}
@@ -114,7 +116,10 @@ class Runtime:
         self.close()
 
     def close(self) -> None:
-        """Close every engine that was opened."""
+        """Close every engine that was opened, and the world."""
+        if self._world is not None:
+            close_world(self._world)
+            self._world = None
         for engine in self._engines.values():
             engine.close()
         self._engines.clear()
@@ -141,7 +146,7 @@ class Runtime:
         """The world of a task of several steps, opened on first use."""
         with self._opening:
             if self._world is None:
-                self._world = open_world(self.task)
+                self._world = self._open_world(self.task)
             return self._world
 
     def head(self, digest: str) -> Head:

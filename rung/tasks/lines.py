@@ -2,7 +2,7 @@
 
 Also the one strict JSON reader of this package. It refuses what JSON does not have (NaN, infinity,
 numbers too large for a float, lone surrogates), so that everything read can be hashed and written
-back. It does not know what a line means.
+back, and keys that stand twice. It does not know what a line means.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from rung.core.errors import TaskError
+from rung.core.spelling import quote
 
 _MAGIC = {
     b"PK\x03\x04": "a zip or Excel file",
@@ -52,7 +53,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 def parse_json(text: str, where: str) -> Any:
     """Return the JSON value of `text`; raises TaskError starting with `where`."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=_object,
+        )
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -62,6 +68,16 @@ def parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise TaskError(f"{where}: not JSON: {error}") from None
     return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that stands in it twice nobody knows which one is meant."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {quote(name)} stands twice in one object")
+        found[name] = value
+    return found
 
 
 def _open(path: Path) -> BinaryIO:

@@ -48,6 +48,13 @@ def open_world(task: Task) -> World:
     )
 
 
+def close_world(world: World) -> None:
+    """Let a world end what it has started, such as a server; one without `close` has nothing."""
+    close = getattr(world, "close", None)
+    if callable(close):
+        close()
+
+
 def identify_world(task: Task) -> list[str]:
     """Return what tells the task's world from another: its name, and what its files say.
 

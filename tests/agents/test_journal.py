@@ -85,6 +85,15 @@ def killed(folder: Path, where: str, number: int) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 
 
+def test_the_same_request_in_another_run_is_acted_on_again(tmp_path: Path) -> None:
+    for number in (1, 2):
+        engine = FakeEngine(script=list(SAID), capabilities=SCHEMA)
+        world = FileBoard(path=tmp_path / "board.json")
+        run_agent(AgentSpec(), engine, world, MAIL, INSTRUCTION)
+        state = json.loads(world.path.read_text())["state"]
+        assert len(state["sent"]) == number
+
+
 def resume(folder: Path) -> tuple[Any, FakeEngine]:
     def script(request: Any) -> str:
         return SAID[sum(message.role == "assistant" for message in request.messages)]

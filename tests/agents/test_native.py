@@ -12,7 +12,7 @@ from board import INSTRUCTION, MOVE, Board, step
 from openai_server import OpenAIServer, Reply, chat
 from rung.agents.episode import Episode
 from rung.agents.rendering import render_episode, render_steps
-from rung.agents.run import run_agent
+from rung.agents.run import MAX_CALLS, run_agent
 from rung.agents.spec import AgentSpec
 from rung.core.records import Message
 from rung.engines.base import Capabilities
@@ -112,6 +112,15 @@ def test_two_calls_of_one_turn_are_made_in_order_and_each_is_answered(
     answers = bodies[1]["messages"][-2:]
     assert [message["tool_call_id"] for message in answers] == ["call00000", "call00001"]
     assert "bo.ray@kite.io" in answers[1]["content"]
+
+
+def test_a_turn_makes_a_limited_number_of_calls(server: OpenAIServer) -> None:
+    many = [step("cards.search", query=f"venue {number}") for number in range(MAX_CALLS + 8)]
+    episode, bodies = play(server, calling(*many), END)
+    assert (episode.status, len(episode.calls)) == ("ok", MAX_CALLS)
+    told = [one for one in bodies[1]["messages"] if one["role"] == "tool"]
+    assert len(told) == MAX_CALLS
+    assert "The last 8 calls were not made: a turn holds 32 at most." in told[-1]["content"]
 
 
 def test_arguments_that_are_no_json_are_shown_and_not_used(server: OpenAIServer) -> None:

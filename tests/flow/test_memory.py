@@ -283,3 +283,34 @@ def test_the_gateway_forgets_what_was_stated_too_long_ago(clerk: Clerk) -> None:
             time.sleep(0.01)
     assert [fact.turn for fact in log.all()] == [1]
     store.close()
+
+
+def test_equal_rows_of_a_batch_are_each_acted_on_once_however_often_it_is_started(
+    clerk: Clerk,
+) -> None:
+    serve(memory=False)
+    batch = [Input(text="Where is my parcel?"), Input(text="Where is my parcel?")]
+    list(rung.ask("desk", batch[:1]))
+    num_asked = len(clerk.told)
+    list(rung.ask("desk", batch))
+    assert len(clerk.told) == 2 * num_asked
+    list(rung.ask("desk", batch))
+    assert len(clerk.told) == 2 * num_asked
+
+
+def test_a_world_is_closed_with_what_opened_it(
+    clerk: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing(Board):
+        num_closed = 0
+
+        def close(self) -> None:
+            Closing.num_closed += 1
+
+    monkeypatch.setattr(user_world, "load_world", lambda path: Closing())
+    serve(memory=False)
+    list(rung.ask("desk", ["Where is my parcel?"]))
+    assert Closing.num_closed == 1
+    with gateway(open_engine=opener(clerk)) as running:
+        assert running.post("/v1/tasks/desk", {"input": "My parcel?"}).status == 200
+    assert Closing.num_closed == 2

@@ -55,6 +55,7 @@ def test_missing_file_and_folder(tmp_path):
         ("[" * 100_000, "not JSON"),
         ("{'a': 1}", "column 2"),
         ("", "not JSON"),
+        ('{"b": [{"a": 1, "c": 2, "a": 1}]}', "the key 'a' stands twice in one object"),
     ],
 )
 def test_what_json_does_not_have_is_refused(text, message):
