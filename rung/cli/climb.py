@@ -24,7 +24,10 @@ def climb(
     ] = "",
     limit: Limit = 0,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.1, help="Without --limit: fit into this time.")
+        float,
+        typer.Option(
+            "--minutes", min=0.1, max=100_000, help="Without --limit: fit into this time."
+        ),
     ] = 3.0,
     seed: Seed = 0,
     budget_usd: Annotated[

@@ -38,6 +38,8 @@ def create(
 
     if not name.strip():
         raise ConfigError("a key needs a name: an empty one is that of requests without a key")
+    if not all(scope.strip() for scope in allow or ["*"]):
+        raise ConfigError("--allow is empty, so it matches no model", hint="leave it out for all")
     with closing(Store()) as store:
         key, text = KeyLog(store).create(
             name,

@@ -45,18 +45,23 @@ def mode(
     """Show the modes a task has had, or change the mode; a running gateway follows."""
     from rung.flow.mode import agreements, mode_history, set_mode
 
+    given = {
+        "frontier": frontier,
+        "min_p": min_p,
+        "audit_share": audit_share,
+        "stage": stage,
+        "margin": margin,
+        "max_failed": max_failed,
+    }
     if to:
-        given = {
-            "frontier": frontier,
-            "min_p": min_p,
-            "audit_share": audit_share,
-            "stage": stage,
-            "margin": margin,
-            "max_failed": max_failed,
-        }
         set_mode(name, to, given, slots=slot or ())
     elif slot:
         raise ConfigError("--slot without a mode", hint=f"rung mode {name} shadow --slot {slot[0]}")
+    elif named := [at for at, value in given.items() if value is not None]:
+        flag = f"--{named[0].replace('_', '-')}"
+        raise ConfigError(
+            f"{flag} without a mode", hint=f"rung mode {name} MODE {flag} {given[named[0]]}"
+        )
     history = mode_history(name)
     counts = agreements(name)
     for entry in history[-1:] if to else history:

@@ -17,7 +17,7 @@ Limit = Annotated[
         help="Examples per split; 0: what fits the time (climb), 16 (parity), else all.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every draw.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every draw.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the estimate and stop.")]
 
 EXIT = {"promote": 0, "hold": 3, "reject": 4}

@@ -24,7 +24,8 @@ from rung.engines.prices import Price, price_of
 
 LOCAL_PRICE = "local-2core"
 _HERE = ("localhost", "127.0.0.1", "::1")
-_ELSEWHERE = ("http:", "transformers:", "fake:")
+OTHER_ENGINES = ("http:", "transformers:", "fake:")
+"""How models begin that are no GGUF file."""
 
 
 def open_engine(model: str, on_pull: Callable[[int, int], None] | None = None) -> Engine:
@@ -60,7 +61,7 @@ def library_of(model: str) -> str:
 
     Builds round differently and take different times, so the answers of one are not another's.
     """
-    if not model or model.startswith(_ELSEWHERE):
+    if not model or model.startswith(OTHER_ENGINES):
         return ""
     from rung.engines.llama_packages import choose, describe, installed
 

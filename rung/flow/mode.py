@@ -13,10 +13,11 @@ from typing import Any
 from rung.core.clock import unix_ms
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean, listing
-from rung.engines.open import price_of_model
+from rung.engines.models import resolve
+from rung.engines.open import OTHER_ENGINES, price_of_model
 from rung.forms import compile_form
 from rung.forms.part import part_of
-from rung.gateway.modes import UNSET, USES, Detail, check_mode
+from rung.gateway.modes import STAGES, UNSET, USES, Detail, check_mode
 from rung.gateway.slots import SLOT_MODES, modes_of
 from rung.registry import promoted
 from rung.routes.runtime import check_stays
@@ -28,6 +29,8 @@ from rung.worlds.catalog import load
 
 _LASTING = ("min_p", "audit_share", "margin", "max_failed")
 """What a mode keeps from one time to the next; a canary's stage is none of it."""
+_LIMITS = {"min_p": 1, "audit_share": 1, "margin": 1, "max_failed": 1, "stage": len(STAGES) - 1}
+"""The most that may be given; the least is 0."""
 
 
 def set_mode(
@@ -52,6 +55,8 @@ def set_mode(
         if checked.frontier:
             check_stays(loaded, checked.frontier)
             price_of_model(checked.frontier)
+            if not checked.frontier.startswith(OTHER_ENGINES):
+                resolve(checked.frontier)
         asks_specialist = mode != "teacher" or bool(checked.slots)
         if asks_specialist and promoted(store, loaded.name) is None:
             raise ConfigError(
@@ -99,12 +104,18 @@ def _given(task: Task, mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in found:
         if mode in USES and name not in USES[mode]:
             users = [other for other, used in USES.items() if name in used]
-            flag = f"--{name.replace('_', '-')}"
+            flag = _flag(name)
             raise ConfigError(
                 f"mode {mode!r} has no use for {flag} {found[name]}",
                 hint=f"{flag} goes with {listing(users)}",
             )
+        if name in _LIMITS and not 0 <= found[name] <= _LIMITS[name]:
+            raise ConfigError(f"{_flag(name)} is {found[name]}, not from 0 to {_LIMITS[name]}")
     return found
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _with_slots(

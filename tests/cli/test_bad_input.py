@@ -86,6 +86,28 @@ def test_init_refuses_options_that_would_have_no_effect(rung_command, tmp_path: 
     refused(rung_command("init", "x", "--from", path, "--sizes", "1,1,1"), "--sizes", "helpdesk")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["cascade", "--audit-share", "5"], ["--audit-share", "5.0", "0 to 1"]),
+        (["canary", "--frontier", "fake:w", "--margin", "nan"], ["--margin", "nan", "0 to 1"]),
+        (["canary", "--frontier", "fake:w", "--max-failed", "-1"], ["--max-failed", "0 to 1"]),
+        (["canary", "--frontier", "fake:w", "--stage", "4"], ["--stage", "4", "0 to 3"]),
+        (["teacher", "--frontier", "smollm2-135n"], ["smollm2-135n", "smollm2-135m"]),
+        (["--min-p", "0.3"], ["--min-p", "without a mode"]),
+    ],
+)
+def test_a_mode_that_means_nothing_is_refused(rung_command, mail: str, arguments, parts):  # type: ignore[no-untyped-def]
+    refused(rung_command("mode", mail, *arguments), *parts)
+
+
+def test_extreme_numbers_and_empty_scopes_are_refused(rung_command, mail: str):  # type: ignore[no-untyped-def]
+    for extreme in (["--seed", 2**64], ["--minutes", "1e308"]):
+        done = rung_command("climb", mail, "--model", "fake:w", "--dry-run", *extreme)
+        assert done.code == 2 and str(extreme[0]) in done.err
+    refused(rung_command("keys", "create", "k", "--allow", ""), "--allow")
+
+
 def test_unknown_task_lists_the_known_ones(rung_command, mail: str):  # type: ignore[no-untyped-def]
     for verb in (["climb", "mial"], ["show", "mial"], ["ask", "mial", "hi"], ["report", "mial"]):
         refused(rung_command(*verb), "mial", "mail", "helpdesk")
@@ -146,11 +168,12 @@ def test_unknown_model_engine_rung_route_and_split(rung_command, mail: str):  # 
     refused(
         rung_command("run", mail, "--route", "nope", "--model", "fake:w"), "'nope'", "rung climb"
     )
-    refused(
-        rung_command("run", mail, "--route", "head", "--split", "holdout", "--model", "fake:w"),
-        "holdout",
-        "rung gate",
-    )
+    for split in ("holdout", "test"):
+        refused(
+            rung_command("run", mail, "--route", "head", "--split", split, "--model", "fake:w"),
+            "holdout",
+            "rung gate mail head",
+        )
 
 
 def test_offline_without_the_model_says_how_to_get_it(rung_command, mail: str, no_models: Path):  # type: ignore[no-untyped-def]
