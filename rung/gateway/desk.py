@@ -275,10 +275,9 @@ class Desk:
 
         runtime, price = self._kit(task).runtime, price_of_model(route.model)
         if not questions:
+            asked = Example(id="ask", input=text, target={}, group="ask")
             with _refusing(route):
-                found = answer(
-                    route, runtime, Example(id="ask", input=text, target={}, group="ask")
-                )
+                found = answer(route, runtime, asked)
             told = found.output if found.status in ("ok", "repaired") else None
             answers = {
                 path: own_answer(decision, calibrated=bool(route.calibration))
@@ -337,8 +336,7 @@ class Desk:
         from rung.worlds.open import identify_world, open_world
 
         with self._lock:
-            key = (task.name, *identify_world(task))
-            if key not in self._worlds:
+            if (key := (task.name, *identify_world(task))) not in self._worlds:
                 self._worlds[key] = open_world(task)
             return self._worlds[key]
 
