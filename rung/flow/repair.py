@@ -23,8 +23,9 @@ from rung.repair.mapping import Run, build_map
 from rung.repair.payback import Training
 from rung.repair.read_form import FormReader
 from rung.repair.read_world import WorldReader
-from rung.repair.readers import Reader
+from rung.repair.readers import Reader, heard
 from rung.repair.records import RepairMap
+from rung.repair.rescore import rescored
 from rung.repair.variants import generates, variants
 from rung.tasks.rows import format_rows
 from rung.tasks.scorers import score_output
@@ -61,19 +62,21 @@ def repair(
     Without `results` the route in service is looked at as the last climb measured it on dev, else
     the best one; without `reference` the climb's reference, where it had one. Raises ConfigError
     when there is no such route or it has no failures, GateError for rows that are of neither dev
-    nor train.
+    nor train. Stored answers are scored by today's labels and scorers.
     """
     task = load(task) if isinstance(task, str) else task
     finder = RunFinder(task)
     run, split, num_left_out = finder.of_split(finder.run(results) if results else finder.default())
+    run, other = rescored(task, run), _only_known(finder, reference, run)
+    later = _asked_again(finder, after, run) if after else None
     reader = reader_of(task)
     found = build_map(
         task,
         reader,
         run,
         split=split,
-        reference=_only_known(finder, reference, run),
-        after=_asked_again(finder, after, run) if after else None,
+        reference=rescored(task, other) if other else None,
+        after=rescored(task, later) if later else None,
         generates=generates(task),
         num_left_out=num_left_out,
         training=_training(task, run, machine),
@@ -179,7 +182,11 @@ def _manifest(found: Repair, batch: Batch, lines: str, *, num_leaking: int) -> d
 def _met_rates(found: Repair) -> dict[str, float]:
     """Return how often the run met each scope."""
     known = {example.id: example for example in (*found.task.train, *found.task.dev)}
-    gathered = gather(found.run.rows, name=found.run.name)
+    gathered = {
+        example: samples
+        for example, samples in gather(found.run.rows, name=found.run.name).items()
+        if heard(samples)
+    }
     met = Met(found.reader, known, gathered)
     counts: dict[str, list[bool]] = defaultdict(list)
     for id_ in gathered:

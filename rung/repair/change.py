@@ -9,9 +9,10 @@ choose; what got worse shows there as well. Whether a route may replace another 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rung.gate.rows import Samples
-from rung.repair.readers import Reader
+from rung.repair.readers import Reader, heard
 from rung.repair.records import ANSWER, Change, Difference, Miss
 from rung.stats.intervals import mean_interval
 from rung.stats.paired import paired_difference
@@ -30,7 +31,9 @@ class Met:
         self.missed = {
             miss.key: miss
             for example, samples in gathered.items()
-            for miss in reader.misses(examples[example], samples)
+            for miss in reader.misses(
+                examples[example], replace(samples, rows=heard(samples) or samples.rows)
+            )
         }
 
     def meets(self, example: str, requirement: str) -> bool:

@@ -2,7 +2,8 @@
 
 A cell that is too small joins others of the same given or true value, of the same place, of the
 same detail elsewhere, of the same cause, and last the rest, so every miss is in exactly one cell
-and few cells are noise. What a cell costs and what to do about it is not known here.
+and few cells are noise. What nobody answered says nothing of the route and is a cell of its own.
+What a cell costs and what to do about it is not known here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rung.repair.meaning import split_by_meaning
-from rung.repair.records import OTHER, PAIR, Miss
+from rung.repair.records import OTHER, PAIR, UNANSWERED, Miss
 
 MIN_MISSES = 2
 """Misses of a cell: one alone says nothing that its row does not say."""
@@ -75,7 +76,9 @@ def gather_cells(misses: Sequence[Miss]) -> list[Cell]:
     """Return the cells, the largest first, each miss in exactly one."""
     smallest = max(MIN_MISSES, math.ceil(MIN_SHARE * len(misses)))
     cells: list[Cell] = []
-    left = list(misses)
+    left = [miss for miss in misses if miss.cause != UNANSWERED]
+    if alone := tuple(miss for miss in misses if miss.cause == UNANSWERED):
+        cells.append(Cell(cause=UNANSWERED, place="", detail="", about=(), misses=alone))
     for level in LEVELS:
         found: dict[tuple[str, str, str], list[Miss]] = defaultdict(list)
         left, now = [], left

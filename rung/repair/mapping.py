@@ -17,7 +17,7 @@ from rung.repair.change import Met, change_of, difference
 from rung.repair.clusters import Cell, gather_cells
 from rung.repair.neighbours import Neighbours, Vote, mark_suspects
 from rung.repair.payback import Training, invest
-from rung.repair.readers import Reader
+from rung.repair.readers import Reader, heard
 from rung.repair.records import ANSWER, Cluster, Difference, Miss, RepairMap
 from rung.repair.remedies import Evidence, recommend
 from rung.routes.route import Route
@@ -66,7 +66,7 @@ def build_map(
         misses=misses,
         votes=votes,
         other=other,
-        answered=set(others),
+        answered={example for example, samples in others.items() if heard(samples)},
         generates=generates,
     )
     clusters = [weigh.cluster(cell) for cell in gather_cells(misses)]

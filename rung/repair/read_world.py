@@ -13,13 +13,11 @@ from dataclasses import dataclass
 
 from rung.core.records import Row
 from rung.gate.rows import Samples
-from rung.repair.readers import failing_row, shown
-from rung.repair.records import ANSWER, EXTRA, Miss
+from rung.repair.readers import STOPS, failing_row, is_outage, shown
+from rung.repair.records import ANSWER, EXTRA, UNANSWERED, Miss
 from rung.tasks.task import Example
 from rung.worlds.scoring import Literals, Pair, match_call, name_cause, pair_calls
 from rung.worlds.world import Call, World
-
-_STOPS = ("malformed", "truncated", "abstained")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,10 @@ class WorldReader:
         if row is None:
             return []
         found = [*self._of_calls(example, row), *self._beside(example, row)]
-        if not found:
+        if is_outage(row):
+            got = shown(row.error or "nothing")
+            found = [_Found(requirement=ANSWER, cause=UNANSWERED, detail="", expected="", got=got)]
+        elif not found:
             cause = row.cause or "wrong_argument"
             found = [_Found(requirement=ANSWER, cause=cause, detail="state", expected="", got="")]
         place, cost = place_of(example), samples.mean("error_cost_usd")
@@ -164,7 +165,7 @@ def _text(call: Call) -> str:
 
 def _why(pair: Pair, made: Call | None, stopped: str) -> str:
     if made is None:
-        return stopped if stopped in _STOPS else "missing_action"
+        return stopped if stopped in STOPS else "missing_action"
     return name_cause([pair.required], [made], [pair.literals])
 
 

@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from rung.core.records import Row
+from rung.core.records import Row, Usage
 from rung.gate.rows import Samples
-from rung.repair.records import Miss
+from rung.repair.records import UNANSWERED, Miss
 from rung.tasks.task import Example
+
+STOPS = ("malformed", "truncated", "abstained")
+"""Causes of what an agent that was stopped had not done by then."""
 
 
 class Reader(Protocol):
@@ -29,8 +32,23 @@ class Reader(Protocol):
 
 
 def failing_row(samples: Samples) -> Row | None:
-    """Return the first sample that is not strict, None where most are."""
+    """Return the first sample that is not strict, None where most are; of an example that nobody
+    answered its first."""
+    if not heard(samples):
+        return samples.rows[0]
     return None if samples.strict else next(row for row in samples.rows if not row.strict)
+
+
+def is_outage(row: Row) -> bool:
+    """Return whether nobody answered: an outage or a refused request took neither tokens nor time
+    (`routes/evaluate.py`), which says nothing of the route."""
+    took = row.latency_ms or row.cost_usd or row.usage != Usage()
+    return row.status == "failed" and row.output is None and not took
+
+
+def heard(samples: Samples) -> tuple[Row, ...]:
+    """Return the samples that were answered."""
+    return tuple(row for row in samples.rows if not is_outage(row))
 
 
 def cause_without_content(row: Row) -> str:
@@ -40,7 +58,9 @@ def cause_without_content(row: Row) -> str:
     if row.status != "failed" and row.output is not None:
         return ""
     reason = row.error or ""
-    return "truncated" if reason.startswith("cut at") or "context" in reason else "malformed"
+    if reason.startswith("cut at") or "context" in reason:
+        return "truncated"
+    return UNANSWERED if is_outage(row) else "malformed"
 
 
 def shown(value: Any) -> str:

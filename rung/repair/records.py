@@ -11,9 +11,10 @@ from rung.repair.payback import Investment, Training
 from rung.stats.intervals import Interval
 from rung.worlds import scoring
 
-SUSPECT = "suspect_label"
-CAUSES: tuple[str, ...] = (*scoring.CAUSES[1:], SUSPECT)
-"""Why a requirement was missed: as in worlds, or because its label is probably wrong."""
+SUSPECT, UNANSWERED = "suspect_label", "unanswered"
+CAUSES: tuple[str, ...] = (*scoring.CAUSES[1:], SUSPECT, UNANSWERED)
+"""Why a requirement was missed: as in worlds, because its label is probably wrong, or because
+nobody answered: an outage, or a request that was refused."""
 ANSWER, EXTRA = "answer", "extra"
 """Requirements beside fields and calls: that there is an answer, that nothing else is written."""
 OTHER = "other"
@@ -23,7 +24,16 @@ NUM_EXEMPLARS = 3
 """Inputs of each cluster that the JSON holds."""
 
 Rung = Literal[
-    "form", "example", "rule", "relabel", "sft", "dpo", "rl", "escalate", "gold is wrong"
+    "form",
+    "example",
+    "rule",
+    "relabel",
+    "sft",
+    "dpo",
+    "rl",
+    "escalate",
+    "gold is wrong",
+    "ask again",
 ]
 
 TRAINING: tuple[Rung, ...] = ("sft", "dpo", "rl")

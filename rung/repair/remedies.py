@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rung.repair.records import SUSPECT, TRAINING, Remedy, Rung
+from rung.repair.records import SUSPECT, TRAINING, UNANSWERED, Remedy, Rung
 from rung.routes.route import Route
 from rung.stats.intervals import wilson
 from rung.train.plan import MIN_EXAMPLES, PASS_RATES
@@ -100,6 +100,14 @@ RULES: tuple[Rule, ...] = (
         lambda e: (
             "route, reference and the nearest train labels agree against the label: read these"
             " labels before anything is trained on them"
+        ),
+    ),
+    (
+        lambda e: e.cause == UNANSWERED,
+        "ask again",
+        lambda e: (
+            "nobody answered: the model was out of reach or refused the request, which says nothing"
+            " of the route; the same command asks only what has no answer yet"
         ),
     ),
     (

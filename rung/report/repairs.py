@@ -5,24 +5,29 @@ Nothing is computed here. Both show the same cells; the terminal details the lar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rung.repair.records import Cluster, Difference, Miss, RepairMap
 from rung.report import format as fmt
+from rung.report.fold import fold_words
 from rung.report.investments import training_line, worth
 from rung.report.page import check_place, render_page, write_page
-from rung.report.table import print_wrapped
+from rung.report.table import GAP, print_wrapped
 
 NUM_DETAILED = 8
 NUM_EXEMPLARS = 2
-MIN_WIDTHS = {"cause": 9, "where": 14, "next": 8}
-"""Cells; in a narrow console both fold."""
+FOLDING = ("cause", "where", "next")
+"""Columns of words, which fold."""
+MIN_WHERE = 18
+"""Cells that the place keeps; in a narrower console columns go, the first of `LEAVING` first."""
+LEAVING = ("saves", "ref", "fixed", "all", "share")
 MAX_CHARS = 120
 """Of an exemplar's input."""
 
@@ -34,7 +39,7 @@ def render_repair(repair: RepairMap, console: Console) -> None:
     for line in overview(repair):
         print_wrapped(line, console, style="dim", hang=2)
     console.print()
-    console.print(_table(repair))
+    console.print(_table(repair, console.width))
     console.print()
     print_wrapped(legend(repair), console, style="dim", hang=2)
     for number, cluster in enumerate(repair.clusters[:NUM_DETAILED], 1):
@@ -175,21 +180,34 @@ def difference_text(change: Difference) -> str:
     return f"{fmt.difference(change.diff)} {ends}, {pairs}"
 
 
-def _table(repair: RepairMap) -> Table:
+def _table(repair: RepairMap, width: int) -> Table:
+    """Return the table for a console; no word is broken that fits its column."""
+    rows = [cells(number, cluster, repair) for number, cluster in enumerate(repair.clusters, 1)]
+    columns = {header: [row[at] for row in rows] for at, header in enumerate(headers(repair))}
+    for header in LEAVING:
+        if _room(columns, width) < MIN_WHERE:
+            columns.pop(header, None)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for header in headers(repair):
-        left = header in ("cause", "where", "next")
-        fold = left
-        table.add_column(
-            header,
-            justify="left" if left else "right",
-            no_wrap=not fold,
-            overflow="fold",
-            min_width=MIN_WIDTHS.get(header),
-        )
-    for number, cluster in enumerate(repair.clusters, 1):
-        table.add_row(*(Text(cell) for cell in cells(number, cluster, repair)))
+    for header, column in columns.items():
+        words = header in FOLDING
+        room = _room(columns, width) if header == "where" else _needed(header, column)
+        table.add_column(header, justify="left" if words else "right", width=room, no_wrap=True)
+        columns[header] = ["\n".join(fold_words(cell, room)) if words else cell for cell in column]
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _room(columns: Mapping[str, Sequence[str]], width: int) -> int:
+    """Return the cells that are left for the place, as many as it needs at most."""
+    others = sum(_needed(*column) + GAP for column in columns.items() if column[0] != "where")
+    return max(1, min(width - others - GAP, max(map(cell_len, ("where", *columns["where"])))))
+
+
+def _needed(header: str, column: Sequence[str]) -> int:
+    """Return the cells of a column's longest cell, or of its longest word where it folds."""
+    cells = [word for cell in column for word in cell.split()] if header in FOLDING else column
+    return max(map(cell_len, (header, *cells)))
 
 
 def _met(cluster: Cluster) -> str:

@@ -19,8 +19,8 @@ from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.routes.spent import Spent
 from rung.tasks.scorers import Score
-from rung.tasks.task import Example
-from rung.worlds.world import Call
+from rung.tasks.task import Example, Task
+from rung.worlds.world import Call, World
 
 
 def act(
@@ -95,6 +95,13 @@ def solve(runtime: Runtime, example: Example) -> Answer:
 def score_calls(
     runtime: Runtime, example: Example, output: Mapping[str, Any] | None, stop: str = ""
 ) -> Score:
+    """Return what an answer's calls are worth in a runtime's world; see `score_in`."""
+    return score_in(runtime.world, runtime.task, example, output, stop)
+
+
+def score_in(
+    world: World, task: Task, example: Example, output: Mapping[str, Any] | None, stop: str = ""
+) -> Score:
     """Return what an answer's calls are worth; no answer is one without calls.
 
     `stop` is what ended the agent before its time, and so the cause of what is missing.
@@ -102,8 +109,8 @@ def score_calls(
     The soft score is the action level; a task whose gate goes by `strict` is scored by that alone.
     """
     calls = [Call(**call) for call in (output or {}).get("calls", ())]
-    outcome = runtime.world.score(example, calls)
-    by_strict = runtime.task.gate.metric == "strict"
+    outcome = world.score(example, calls)
+    by_strict = task.gate.metric == "strict"
     return Score(
         score=float(outcome.strict) if by_strict else outcome.action_level,
         strict=outcome.strict,

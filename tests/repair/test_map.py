@@ -6,6 +6,7 @@ import math
 import random
 import tracemalloc
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from rung.repair.clusters import MIN_MISSES, gather_cells
 from rung.repair.mapping import Run, build_map
 from rung.repair.meaning import MIN_PART, split_by_meaning
 from rung.repair.read_form import FormReader
-from rung.repair.records import CAUSES, OTHER, SUSPECT, Miss, RepairMap
+from rung.repair.records import CAUSES, OTHER, SUSPECT, UNANSWERED, Miss, RepairMap
 from rung.tasks.task import Task
 
 
@@ -53,7 +54,7 @@ def test_every_miss_is_in_exactly_one_cell(drawn: list[tuple[tuple[str, str, str
             cell.detail in ("", one.detail, f"any -> {one.got}", f"{one.expected} -> any")
             for one in cell.misses
         )
-        assert len(cell.misses) >= MIN_MISSES or cell.cause == OTHER
+        assert len(cell.misses) >= MIN_MISSES or cell.cause in (OTHER, UNANSWERED)
 
 
 def test_small_cells_join_their_place_then_their_detail_then_their_cause() -> None:
@@ -209,6 +210,26 @@ def test_without_an_answer_no_requirement_is_met(tmp_path: Path) -> None:
     ]
     (cluster,) = mapped(task, before, after=Run(name="later", rows=tuple(failed))).clusters
     assert cluster.change is not None and cluster.change.num_fixed == 1
+
+
+def test_what_nobody_answered_is_no_failure_of_the_model(tmp_path: Path) -> None:
+    task = desk(tmp_path)
+    run = rows_of(task, {f"d{at}": {"queue": "technical"} for at in (0, 2)})
+    gone = [
+        replace(row, output=None, score=0.0, strict=False, status="failed", cost_usd=0.0, error="?")
+        for row in run.rows
+    ]
+    rows = [gone[0], *run.rows[1:]]
+    reference = Run(name="strong", rows=(rows[0], gone[1], gone[2], *rows[3:]))
+    first, *others = mapped(task, Run(name="r", rows=tuple(rows)), reference=reference).clusters
+    found = {one.cause: one for one in (first, *others)}
+    assert found["unanswered"].remedy.rung == "ask again"
+    assert found["unanswered"].investment is None
+    assert {miss.example for miss in found["unanswered"].misses} == {"d0"}
+    assert sum(one.num_reference for one in others) == 0, "nor did the reference answer those"
+    again = replace(run.rows[0], sample=1, output=rows_of(task, {}).rows[0].output, strict=True)
+    tried = mapped(task, Run(name="r", rows=(*rows, again))).clusters
+    assert {miss.example for one in tried for miss in one.misses} == {"d2"}
 
 
 def test_after_must_have_the_same_examples(tmp_path: Path) -> None:

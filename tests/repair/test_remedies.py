@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rung.agents.spec import AgentSpec
-from rung.repair.records import SUSPECT
+from rung.repair.records import SUSPECT, UNANSWERED
 from rung.repair.remedies import RULES, Evidence, recommend
 from rung.routes.route import Route
 
@@ -37,6 +37,8 @@ PLAIN = Evidence(
     ("known", "rung"),
     [
         ({"cause": SUSPECT}, "gold is wrong"),
+        ({"cause": UNANSWERED, "route": TRAINED, "p_pass": 0.5, "num_samples": 8}, "ask again"),
+        ({"cause": UNANSWERED, "route": BLANK}, "ask again"),
         ({"cause": "malformed", "route": BLANK}, "form"),
         ({"cause": "truncated", "route": TEXT, "in_world": True}, "form"),
         ({"cause": "truncated", "route": FORM}, "rule"),
