@@ -1,23 +1,28 @@
 """Open a holdout: the only door to it, and every opening is written down first.
 
-Asking the same question of the same holdout again (same routes, same examples) costs nothing: its
-answers are known. Every new question spends: the k-th gets alpha · 6 / (π² k²), so that the
-probability of ever promoting an inferior route over all openings of one holdout stays below alpha
-(a union bound over a convergent series; Foster and Stine 2008 call it alpha spending).
+Asking the same question of the same holdout again (same routes, same examples, same rules of the
+gate and scorers) costs nothing: its answers are known. Every new question spends: the k-th gets
+alpha · 6 / (π² k²), so that the probability of ever promoting an inferior route over all openings
+of one holdout stays below alpha (a union bound over a convergent series; Foster and Stine 2008 call
+it alpha spending).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from rung.core.errors import GateError
+from rung.core.hashing import file_sha256
 from rung.ladder.climb import draw
 from rung.routes.route import Route
 from rung.store import Store
 from rung.tasks.holdout import read_holdout
 from rung.tasks.task import Example, GateRules, Task
+from rung.tasks.user_scorer import FILE as SCORER
+from rung.worlds.open import identify_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +41,8 @@ class Opening:
 def open_holdout(
     task: Task, routes: Sequence[Route], *, store: Store, count: int, seed: int
 ) -> Opening:
-    """Return the holdout for these routes, `count` examples of it (0: all) for every route, after
-    logging the opening.
+    """Return the holdout for these routes, the incumbent first, `count` examples of it (0: all) for
+    every route, after logging the opening.
 
     Raises GateError when the holdout was edited since it was locked, or is empty.
     """
@@ -48,12 +53,15 @@ def open_holdout(
         )
     everything = draw(examples, len(examples), seed=seed, name="holdout")
     drawn = everything[: count or len(everything)]
-    question = {
+    question: dict[str, Any] = {
         "routes": sorted(route.hash for route in routes),
         "count": len(drawn),
         "seed": seed,
         "instruction": task.instruction,
+        **_judged_by(task),
     }
+    if len(routes) > 2:  # of two routes one direction at most can promote an inferior one
+        question["incumbent"] = routes[0].hash
     number = store.record_opening(
         task=task.name,
         split_hash=task.split_hashes["holdout"],
@@ -67,6 +75,17 @@ def open_holdout(
         number=number,
         rules=replace(task.gate, alpha=alpha),
     )
+
+
+def _judged_by(task: Task) -> dict[str, Any]:
+    """Return what turns a holdout's answers into a verdict: another is another question."""
+    scorer = task.path / SCORER
+    return {
+        "rules": asdict(task.gate),
+        "scoring": {name: asdict(rule) for name, rule in task.scoring.items()},
+        "scorer": file_sha256(scorer) if scorer.is_file() else "",
+        "world": identify_world(task) if task.world else [],
+    }
 
 
 def spent_alpha(alpha: float, number: int) -> float:

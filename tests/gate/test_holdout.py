@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from rung.gate.holdout import open_holdout, spent_alpha
 from rung.routes.route import Route
 from rung.store import Store
 from rung.tasks.importer import init_task
-from rung.tasks.task import Task
+from rung.tasks.task import FieldScoring, Task
 from rung.worlds.catalog import load
 
 A = Route(name="a", rung="form", output="form")
 B = Route(name="b", rung="json", output="json")
+C = Route(name="c", rung="head", output="head")
 
 
 @pytest.fixture
@@ -42,6 +44,26 @@ def test_the_same_question_is_one_opening(task: Task) -> None:
     assert another.number == 2
     assert another.rules.alpha < first.rules.alpha
     assert len(store.openings(task.split_hashes["holdout"])) == 2
+    store.close()
+
+
+def test_other_rules_or_scorers_ask_another_question(task: Task) -> None:
+    store = Store()
+
+    def number(task: Task, *routes: Route) -> int:
+        return open_holdout(task, routes or (A, B), store=store, count=20, seed=0).number
+
+    assert number(task) == 1
+    strict = replace(task, gate=replace(task.gate, metric="strict"))
+    wide = replace(task, gate=replace(task.gate, margin=0.2))
+    free = replace(task, gate=replace(task.gate, alpha=0.2))
+    lax = replace(task, scoring={"label": FieldScoring(strict_at=0.0)})
+    assert [number(one) for one in (strict, wide, free, lax)] == [2, 3, 4, 5]
+    (task.path / "scorer.py").write_text("def score(example, output):\n    return 1.0\n", "utf-8")
+    assert number(task) == 6
+    (task.path / "scorer.py").unlink()
+    assert [number(one) for one in (task, strict)] == [1, 2]
+    assert [number(task, A, B, C), number(task, A, C, B), number(task, B, A, C)] == [7, 7, 8]
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -170,6 +171,14 @@ def test_recall_of_a_class(num_class, num_found, verdict):
     assert report.verdict == verdict
     said = f"{num_found} of {num_class}" if num_class else "no example of intent=fraud"
     assert said in check.reason
+
+
+def test_an_answer_that_broke_the_schema_finds_no_class():
+    limit = RecallLimit(field="intent", value="refund", minimum=0.8)
+    targets = {row.example: {"intent": "refund"} for row in INCUMBENT}
+    broken = [replace(row, strict=False, status="failed") for row in rows()]
+    report = decide(GateRules(margin=0.05, recall=(limit,)), targets, small=broken)
+    assert (report.candidates[0].limits[0].num_hits, report.verdict) == (0, "reject")
 
 
 @pytest.mark.parametrize("value", [True, 3, None])
