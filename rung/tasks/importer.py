@@ -10,7 +10,6 @@ Ids are hashes of the input, so the same message keeps its id when a longer file
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,11 +19,12 @@ from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json, content_hash
 from rung.core.records import Split
 from rung.core.spelling import quote
+from rung.tasks.alike import look_alikes
 from rung.tasks.answers import Answers, read_answers
 from rung.tasks.columns import Columns, Record
 from rung.tasks.contract import check_name, default_scoring
 from rung.tasks.duplicates import Components
-from rung.tasks.fields import as_text, fold
+from rung.tasks.fields import as_text
 from rung.tasks.folder import check_free, group_by_split, load_task, save_task, tasks_home
 from rung.tasks.infer import MAX_LABEL_CHARS, check_not_constant, convert, infer_schema
 from rung.tasks.rows import SPLITS
@@ -283,14 +283,19 @@ def _notes_on_text(answers: Answers, records: Sequence[Record]) -> Iterator[str]
             )
 
 
+def _labels(node: Mapping[str, Any]) -> list[str]:
+    """Return the labels of a field, which may be null, too."""
+    nodes = [node, *node.get("anyOf", ())]
+    return [as_text(value) for one in nodes for value in one.get("enum", ())]
+
+
 def _notes(answers: Answers, num_holdout: int) -> list[str]:
     notes = []
     for field, node in answers.fields.items():
-        labels = Counter(fold(as_text(value)) for value in node.get("enum", []))
         notes += [
-            f"{field}: labels that differ only in case or spaces: {label!r}"
-            for label, count in labels.items()
-            if count > 1
+            f"{field}: labels that look alike are classes of their own: "
+            f"{', '.join(map(ascii, alike))}; write them alike in the file and make the task again"
+            for alike in look_alikes(_labels(node))
         ]
     if num_holdout < MIN_HOLDOUT:
         notes.append(
