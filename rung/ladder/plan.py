@@ -89,11 +89,15 @@ def select_rungs(names: Sequence[str], *, in_world: bool = False) -> tuple[Rung,
     if not names:
         return ladder
     in_worlds = (*AGENT_LADDER, *AGENT_OPTIONAL, *trained.RUNGS)
-    rungs = in_worlds if in_world else (*LADDER, *OPTIONAL)
+    elsewhere = (*LADDER, *OPTIONAL)
+    rungs, others = (in_worlds, elsewhere) if in_world else (elsewhere, in_worlds)
     known = [rung.name for rung in rungs]
     if unknown := [name for name in names if name not in known]:
+        name, kind = unknown[0], "without" if in_world else "with"
         raise ConfigError(
-            f"unknown rung {unknown[0]!r} ({did_you_mean(unknown[0], known)})",
+            f"rung {name!r} is for tasks {kind} a world"
+            if name in {rung.name for rung in others}
+            else f"unknown rung {name!r} ({did_you_mean(name, known)})",
             hint=f"choose from {', '.join(known)}",
         )
     return tuple(rung for rung in rungs if rung.name in names)
@@ -122,12 +126,17 @@ def plan_climb(
         dev = _fit(seconds * (1 - _HOLDOUT_SHARE), per_dev, num_dev)
         holdout = _fit(seconds * _HOLDOUT_SHARE, per_holdout, num_holdout)
     plan = _price(estimates, dev, holdout)
+    check_budget(plan, budget_usd)
+    return plan
+
+
+def check_budget(plan: Plan, budget_usd: float) -> None:
+    """Raise ConfigError for a plan that costs more than the budget."""
     if plan.cost_usd > budget_usd:
         raise ConfigError(
             f"this climb is estimated at ${plan.cost_usd:.4g}, the budget is ${budget_usd:.4g}",
             hint="raise --budget-usd, or lower --limit",
         )
-    return plan
 
 
 def _fit(seconds: float, per_example: float, available: int) -> int:

@@ -159,6 +159,14 @@ def test_unknown_rung_names_the_known_ones() -> None:
     assert "form" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "in_world", "kind"), [("shown", False, "with"), ("head", True, "without")]
+)
+def test_a_rung_of_other_tasks_is_told_apart(name: str, in_world: bool, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"rung '{name}' is for tasks {kind} a world"):
+        select_rungs([name], in_world=in_world)
+
+
 def test_an_arm_counts_accepted_outcomes() -> None:
     """4 answers at $1: one wrong (error cost $6), one failed; (4 + 6) / 2 accepted = $5."""
     rows = [row(i, 1.0, cost_usd=1.0) for i in range(4)]
