@@ -139,6 +139,12 @@ def train(
             f"trained in {trained.minutes:.1f} minutes at {done.tokens_per_s:.0f} tokens/s,"
             f" {_measures(trained.metrics)}; run {done.run_dir}"
         )
+        if done.keeps_start:
+            say(
+                f"nothing was better on dev than the start ({trained.metrics['dev']:.3f}, lower is"
+                " better): the adapter holds the weights that training began with"
+            )
+            return
         say(f"next: rung parity {trained.adapter[:12]}")
         for task in (name, *options.also):
             say(f"then: rung climb {task} --rungs blank,form,{options.method}")

@@ -7,6 +7,7 @@ for a climb to say, which measures it beside the same route without it (`ladder/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from rung.core.errors import ConfigError
 from rung.engines.adapters import base_hash, read_adapter
 from rung.engines.models import pull
 from rung.flow.lessons import Lesson, check_mixture, kept_apart, lesson_of, mix, write_texts
+from rung.flow.start import demand_same_train, is_of_train
 from rung.ladder.climb import Step
 from rung.repair.variants import generates
 from rung.store import Artifacts, RunDir, file_name
@@ -53,7 +55,10 @@ class TrainRun:
     losses: Sequence[float]
     """Of each step, nats a token."""
     judgements: Sequence[Sequence[float]]
-    """[step, seconds, judgement] on dev."""
+    """[step, seconds, judgement] on dev; step 0 is the start."""
+    keeps_start: bool = False
+    """Whether nothing was better on dev than the weights that training began with, so that the
+    adapter holds these."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -72,7 +77,8 @@ def train(
     """Train an adapter and keep it; a run that was stopped goes on where it was.
 
     `told` gets the plan before training begins, `watch` each step. Raises TrainError for missing
-    packages or too little data, GateError for data that would leak dev or the holdout.
+    packages or too little data, GateError for data that would leak dev or the holdout, StoreError
+    where another process trains in the run's folder.
     """
     demand_packages("training")
     if options.method != "sft":  # before torch is imported; a loop of steps is faster with it
@@ -93,7 +99,8 @@ def train(
     own, *theirs = lessons = _lessons(task, others, options)
     run = RunDir("train", task.name, _settings(lessons, options, base_hash(base)))
     run.write_json("curation.json", own.report)
-    with Writer(task, base, _style(options)) as writer:
+    alone: AbstractContextManager[None] = nullcontext() if dry_run else run.alone()
+    with alone, Writer(task, base, _style(options)) as writer:
         counting = partial(_teller, tell, options.method)
         written = [(own, write_texts(own, writer, counting))]
         for other in theirs:
@@ -118,10 +125,10 @@ def train(
             settings=_loop_settings(options, len(texts.train)),
             folder=run.path,
             tell=watch,
+            goes_on=bool(options.start),
             drawn=_teller(tell, options.method, "answers"),
         )
-        history = learn(job)
-    return _keep(job, run, plan, options, history, also=others)
+        return _keep(job, run, plan, options, learn(job), also=others)
 
 
 def _lessons(task: Task, others: Sequence[Task], options: TrainOptions) -> list[Lesson]:
@@ -172,6 +179,8 @@ def _keep(
     }
     if history.judgements:
         metrics |= {"dev": history.best, "best_step": float(history.best_step)}
+    if history.start is not None:
+        metrics["dev_start"] = history.start
     lineage = Lineage(
         method=options.method,
         task=job.task.name,
@@ -217,6 +226,7 @@ def _keep(
         tokens_per_s=history.tokens_per_s,
         losses=history.losses,
         judgements=history.judgements,
+        keeps_start=history.keeps_start,
     )
 
 
@@ -225,12 +235,16 @@ def _going_on(task: Task, options: TrainOptions) -> TrainOptions:
     task's last SFT adapter, where there is one and no other is named. What is not said otherwise is
     as that adapter had it.
 
-    Raises EngineError for a start that is no adapter, before anything is spent on it."""
+    Raises EngineError for a start that is no adapter, GateError for one that learnt from another
+    train split of the task, before anything is spent on it."""
     style: Mapping[str, Any] = {}
+    found = None if options.method == "sft" else find_trained(task.name, options.model, "sft")
     if options.start:
         style = read_adapter(options.start, Artifacts()).lineage.get("style", {})
-    elif options.method != "sft" and (found := find_trained(task.name, options.model, "sft")):
+    elif found is not None and is_of_train(task, found.train_hash):
         options, style = replace(options, start=found.adapter), found.style
+    if options.start:
+        demand_same_train(task, options.start)
     if options.start:
         options = _told_as(options, style)
     parallel = options.parallel if options.parallel is not None else style.get("parallel", False)

@@ -122,6 +122,7 @@ def prefer(job: Job, preferences: Sequence[Preference], sampler: Sampler) -> His
         length=lambda one: one.length,
         checkpoint=job.folder / CHECKPOINT,
         judge=dev_lack(sampler, job.task.dev[:MAX_DEV]),
+        judge_start=True,
         tell=job.tell,
         identity=content_hash(["dpo", texts_hash(texts)]),
     )

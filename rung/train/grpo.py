@@ -66,6 +66,7 @@ def train(job: Job, reward: Reward = Reward()) -> History:  # noqa: B008  (froze
             length=lambda example: len(example.input),
             checkpoint=job.folder / CHECKPOINT,
             judge=dev_lack(sampler, job.task.dev[:MAX_DEV]),
+            judge_start=True,
             tell=job.tell,
             identity=content_hash(["grpo", sorted(one.id for one in examples)]),
         )

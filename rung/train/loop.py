@@ -90,6 +90,8 @@ class History:
     seconds: float = 0.0
     judging_s: float = 0.0
     """Seconds that judgements took, which come on top."""
+    start_s: float = 0.0
+    """Those of them that judging the start took."""
     num_tokens: int = 0
     num_trained: int = 0
     num_evaluated: int = 0
@@ -99,6 +101,7 @@ class History:
     """[step, seconds, judgement] on dev."""
     best: float = math.inf
     best_step: int = 0
+    """0: nothing was better than the weights that training began with."""
     num_worse: int = 0
     """Judgements since the best."""
     finished: bool = False
@@ -107,6 +110,17 @@ class History:
     def spent_s(self) -> float:
         """Seconds of training and judging."""
         return self.seconds + self.judging_s
+
+    @property
+    def start(self) -> float | None:
+        """The judgement on the weights that training began with, where there is one."""
+        first = next(iter(self.judgements), None)
+        return first[2] if first and first[0] == 0 else None
+
+    @property
+    def keeps_start(self) -> bool:
+        """Whether nothing was better than the weights that training began with."""
+        return self.start is not None and self.best_step == 0
 
     @property
     def tokens_per_s(self) -> float:
@@ -123,11 +137,13 @@ def run_loop(
     length: Callable[[Item], int],
     checkpoint: Path,
     judge: Callable[[], float] | None = None,
+    judge_start: bool = False,
     tell: Callable[[Progress], None] = lambda progress: None,
     identity: str = "",
 ) -> History:
     """Train the model's trainable parameters; leave the best ones in it, or the last without judge.
 
+    With `judge_start` those that it begins with are judged, too, and stay where none are better.
     `identity` is what the checkpoint must be of besides the settings (the hash of the items). One
     of another run is ignored. Raises TrainError for no items, or a loss that is not a number.
     """
@@ -137,6 +153,8 @@ def run_loop(
     batches_of = _Batches([length(item) for item in items], settings)
     run.resume()
     try:
+        if judge is not None and judge_start and run.is_new:
+            run.judge(judge)
         while True:
             if judge is not None and run.is_due(batches_of.num_steps):
                 run.judge(judge)
@@ -188,6 +206,11 @@ class _Run:
         torch.manual_seed(settings.seed)
         self._settle()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was trained or judged yet."""
+        return self.history.step == 0 and not self.history.judgements
+
     def resume(self) -> None:
         """Go on where a killed run of the same identity was."""
         found = load_checkpoint(self._checkpoint, self._identity, self._parameters, self._optimiser)
@@ -211,9 +234,11 @@ class _Run:
         if history.finished or judged == history.step:
             return False
         done = self._done(num_steps)
-        if done < 1.0 and settings.minutes and history.judging_s > _JUDGING_SHARE * history.spent_s:
+        judging_s, spent_s = history.judging_s - history.start_s, history.spent_s - history.start_s
+        if done < 1.0 and settings.minutes and judging_s > _JUDGING_SHARE * spent_s:
             return False
-        return done >= min((len(history.judgements) + 1) / settings.judgements, 1.0)
+        num_judged = sum(step > 0 for step, *_ in history.judgements)
+        return done >= min((num_judged + 1) / settings.judgements, 1.0)
 
     def step(self, loss: Callable[[Any, Any], Loss], batch: Sequence[Any], num_steps: int) -> None:
         """Learn from one batch."""
@@ -245,7 +270,9 @@ class _Run:
         """Judge the weights; keep them where they are the best."""
         history, start = self.history, monotonic_ms()
         judged = judge()
-        history.judging_s += (monotonic_ms() - start) / 1000.0
+        seconds = (monotonic_ms() - start) / 1000.0
+        history.judging_s += seconds
+        history.start_s += seconds if history.step == 0 else 0.0
         history.judgements.append([history.step, history.seconds, judged])
         if judged < history.best:
             history.best, history.best_step, history.num_worse = judged, history.step, 0
@@ -262,7 +289,7 @@ class _Run:
             num_steps=num_steps,
             loss=history.losses[-1],
             judged=history.judgements[-1][2] if history.judgements else None,
-            seconds_left=history.spent_s * (1.0 - done) / done if done else 0.0,
+            seconds_left=(history.spent_s - history.start_s) * (1.0 - done) / done if done else 0.0,
         )
 
     def finish(self) -> None:
@@ -293,9 +320,12 @@ class _Run:
 
     def _done(self, num_steps: int) -> float:
         """Return the share of the run that is done, 0 to 1."""
-        by_steps = self.history.step / num_steps
-        limit_s = self._settings.minutes * 60.0
-        return min(1.0, max(by_steps, self.history.spent_s / limit_s if limit_s else 0.0))
+        history, limit_s = self.history, self._settings.minutes * 60.0
+        by_steps = history.step / num_steps
+        if not limit_s:
+            return min(1.0, by_steps)
+        left_s = max(limit_s - history.start_s, 1.0)
+        return min(1.0, max(by_steps, (history.spent_s - history.start_s) / left_s))
 
     def _rate(self, done: float) -> float:
         """Return the learning rate's share: up to one over the warm-up, then down to zero."""

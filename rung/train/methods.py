@@ -48,6 +48,8 @@ class Job:
     folder: Path
     """Of the run; checkpoints, answers drawn and the method's report lie here."""
     tell: Callable[[Progress], None]
+    goes_on: bool = False
+    """Whether the adapter was trained before: what makes it worse is not to be kept."""
     drawn: Callable[[int, int], None] = lambda done, total: None
     """Told how many examples a method that draws answers has answered, of how many."""
 

@@ -51,6 +51,7 @@ def train(job: Job, drawing: Drawing = Drawing()) -> History:  # noqa: B008  (fr
         job.settings,
         checkpoint=job.folder / CHECKPOINT,
         dev=job.dev,
+        judge_start=job.goes_on,
         tell=job.tell,
     )
 

@@ -35,6 +35,7 @@ def train(job: Job) -> History:
         job.settings,
         checkpoint=job.folder / CHECKPOINT,
         dev=job.dev,
+        judge_start=job.goes_on,
         tell=job.tell,
     )
 
@@ -47,6 +48,7 @@ def sft(
     checkpoint: Path,
     dev: Sequence[Text] = (),
     score: Callable[[], float] | None = None,
+    judge_start: bool = False,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> History:
     """Train on texts, stopping early on the loss of `dev`, or on 1 - `score()` where it is given.
@@ -66,6 +68,7 @@ def sft(
         length=lambda text: len(text.tokens),
         checkpoint=checkpoint,
         judge=judge,
+        judge_start=judge_start,
         tell=tell,
         identity=texts_hash(texts),
     )

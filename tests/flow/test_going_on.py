@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, GateError
 from rung.engines.adapters import Adapter
 from rung.flow.train import _going_on
 from rung.store import Artifacts, RunDir
@@ -17,11 +17,12 @@ from rung.train.trained import Trained, record
 STYLE = {"prompt": "full", "learn": "values", "parallel": True, "remaining": False}
 
 
-TASK: Any = SimpleNamespace(name="toy")
+TASK: Any = SimpleNamespace(name="toy", split_hashes={"train": "t"}, generation=1)
 
 
-def adapter(style: dict[str, Any]) -> str:
-    return Adapter(bases=("b",), config="", weights="", lineage={"style": style}).save(Artifacts())
+def adapter(style: dict[str, Any], **lineage: Any) -> str:
+    told = {"style": style, **lineage}
+    return Adapter(bases=("b",), config="", weights="", lineage=told).save(Artifacts())
 
 
 def told(task: Any = TASK, **given: Any) -> tuple[Any, ...]:
@@ -56,5 +57,19 @@ def test_the_last_adapter_is_trained_on_as_it_was_unless_said_otherwise() -> Non
     with pytest.raises(ConfigError, match="was trained without being told"):
         told(**given, remaining=True)
     assert told(**given | {"method": "sft"}) == ("bare", "answer", False, True)
+    made_again = SimpleNamespace(name="toy", split_hashes={"train": "new"}, generation=1)
+    assert not _going_on(made_again, TrainOptions(**given)).start, "it may know the holdout"
     other = SimpleNamespace(name="other")
     assert told(other, **given) == ("bare", "answer", False, True)
+
+
+@pytest.mark.parametrize("task", ["toy", "game"])
+def test_an_adapter_of_another_train_split_is_not_gone_on_from(task: str) -> None:
+    also = {"train": "g", "train of toy": "old"}
+    old = adapter(STYLE, task=task, data={"train": "old"} if task == "toy" else also)
+    later = adapter(STYLE, task="game", data={"train": "g"}, start=old)
+    for start in (old, later):
+        with pytest.raises(GateError, match=f"adapter {old[:12]} was trained on another train spl"):
+            told(start=start)
+    kept = adapter(STYLE, task="toy", data={"train": "t"}, start="0" * 64)
+    assert told(start=kept) == ("full", "values", True, False), "what it followed is not kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -16,7 +17,8 @@ pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
 import tiny_gguf
 import toys
 from rung.core.config import home
-from rung.core.errors import ConfigError, GateError
+from rung.core.errors import ConfigError, GateError, StoreError
+from rung.core.files import hold_alone
 from rung.engines.adapters import read_adapter
 from rung.flow.lessons import Lesson, Texts, check_mixture, kept_apart, lesson_of, mix
 from rung.flow.train import TrainRun, train
@@ -24,7 +26,7 @@ from rung.gate.touching import touching
 from rung.store import Artifacts
 from rung.tasks.folder import load_task
 from rung.tasks.task import FieldScoring, Task
-from rung.train.plan import TrainOptions
+from rung.train.plan import TrainOptions, TrainPlan
 from rung.train.texts import Text
 from rung.train.trained import find_trained
 from rung.worlds.catalog import load
@@ -137,6 +139,29 @@ def test_one_adapter_is_trained_for_two_tasks(
     again = train(task, options)
     assert isinstance(again, TrainRun)
     assert again.trained.minutes == pytest.approx(done.trained.minutes + 10.0)
+
+
+def test_training_that_makes_it_worse_keeps_the_start(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNG_THREADS", "1")
+    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
+    options = TrainOptions(model=model, epochs=1, limit=22)
+    judged = itertools.count(1.0)
+    monkeypatch.setattr("rung.train.sft.dev_loss", lambda model, texts: next(judged))
+    first = train(task, options)
+    assert isinstance(first, TrainRun) and not first.keeps_start
+    start = first.trained.adapter
+    worse = train(task, replace(options, start=start))
+    assert isinstance(worse, TrainRun) and worse.keeps_start
+    assert worse.trained.metrics["dev"] == worse.trained.metrics["dev_start"]
+    before, after = (read_adapter(one, Artifacts()) for one in (start, worse.trained.adapter))
+    assert after.weights == before.weights
+    with Path(first.run_dir, "lock").open("ab") as file:
+        hold_alone(file)
+        with pytest.raises(StoreError, match=f"at work in {first.run_dir}"):
+            train(task, options)
+        assert isinstance(train(task, options, dry_run=True), TrainPlan)
 
 
 def test_what_judges_otherwise_makes_another_run(

@@ -15,6 +15,19 @@ from rung.core.errors import StoreError
 from rung.store import Artifacts, RunDir, file_name, runs
 
 
+def test_a_run_folder_is_for_one_process_at_a_time() -> None:
+    run, same, other = (RunDir("train", "mail", {"seed": seed}) for seed in (0, 0, 1))
+    with run.alone():
+        said = "another process is at work in .*train-mail"
+        with pytest.raises(StoreError, match=said) as told, same.alone():
+            pass
+        assert str(run.path) in str(told.value)
+        with other.alone():
+            pass
+    with same.alone():
+        pass
+
+
 @pytest.mark.parametrize("name", ["a", "form+head", "v1.2_x-y"])
 def test_a_plain_name_is_its_own_file_name(name: str) -> None:
     assert file_name(name) == name

@@ -152,6 +152,68 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> 
     assert state(model) == seen[1]
 
 
+def test_the_start_stays_where_nothing_is_better(tmp_path: Path) -> None:
+    for name, judged, kept in (("worse", [1.0, 3.0, 1.0, 2.0], 0), ("better", [1.0, 3.0, 0.5], 12)):
+        model, seen, values = line(), list[list[float]](), iter(judged + [9.0] * 9)
+
+        def judge(
+            model: Any = model, seen: list[list[float]] = seen, values: Any = values
+        ) -> float:
+            seen.append(state(model))
+            return float(next(values))
+
+        settings = replace(SETTINGS, judgements=6, patience=3)
+        history = run(model, tmp_path / name, settings, judge=judge, judge_start=True)
+        assert [step for step, *_ in history.judgements][:3] == [0, 6, 12]
+        assert (history.start, history.best_step, history.keeps_start) == (1.0, kept, not kept)
+        assert state(model) == seen[kept // 6]
+        assert len(history.losses) == history.step > 0
+    assert not run(line(), tmp_path / "plain", judge=lambda: 1.0).keeps_start
+
+
+def test_a_run_killed_behind_its_start_judges_it_once(tmp_path: Path) -> None:
+    whole, resumed, num = line(), line(), [0]
+
+    def judge() -> float:
+        num[0] += 1
+        return 1.0 / num[0]
+
+    def killed(model: Any, batch: Any) -> Loss:
+        raise KeyboardInterrupt
+
+    wanted = run(whole, tmp_path / "whole", judge=judge, judge_start=True)
+    num[0] = 0
+    with pytest.raises(KeyboardInterrupt):
+        run(line(), tmp_path / "killed", loss=killed, judge=judge, judge_start=True)
+    found = run(resumed, tmp_path / "killed", judge=judge, judge_start=True)
+    assert [value for _, _, value in found.judgements] == [
+        value for _, _, value in wanted.judgements
+    ]
+    assert state(resumed) == state(whole)
+
+
+def test_judging_the_start_takes_no_step_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A judgement takes longer than the run may; a step is taken all the same."""
+    now = [0.0]
+    monkeypatch.setattr("rung.train.loop.monotonic_ms", lambda: now[0])
+
+    def judge() -> float:
+        now[0] += 90_000.0
+        return 1.0
+
+    def slow(model: Any, batch: Sequence[Any]) -> Loss:
+        now[0] += 1_000.0
+        return squared(model, batch)
+
+    history = run(
+        line(), tmp_path / "c", replace(SETTINGS, minutes=1.0),
+        loss=slow, judge=judge, judge_start=True,
+    )  # fmt: skip
+    assert [step for step, *_ in history.judgements] == [0, 1]
+
+
 def test_the_learning_rate_rises_and_falls_to_zero(tmp_path: Path) -> None:
     """Steps of a constant gradient under Adam are as long as the learning rate."""
     weight = torch.nn.Linear(1, 1, bias=False)
