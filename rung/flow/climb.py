@@ -20,7 +20,7 @@ from rung.gate.rows import gather
 from rung.ladder.baseline import raw_route, reference_route
 from rung.ladder.climb import Proposed, choose_candidates, draw
 from rung.ladder.floors import floor_routes
-from rung.ladder.plan import Plan, plan_climb, select_rungs
+from rung.ladder.plan import Plan, check_budget, plan_climb, select_rungs
 from rung.ladder.result import Arm, Climb, Saving, climb_to_json
 from rung.ladder.rung import Need, Rung, Situation
 from rung.registry import in_service, promote_route, promoted, record_candidates
@@ -110,6 +110,7 @@ def _prepare(session: Session, options: Options) -> _Ascent:
     saved = run.path / "plan.json"
     if saved.exists():
         made = Plan(**json.loads(saved.read_text("utf-8")))
+        check_budget(made, options.budget_usd)
     else:
         made = _plan(session, options, proposed, needs, incumbent)
         run.write_json("plan.json", made.to_json())

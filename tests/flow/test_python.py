@@ -46,6 +46,8 @@ def test_a_pydantic_model_and_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert made.task.schema["properties"]["urgent"]["type"] == "boolean"
     found = rung.climb("mail", rung.Options(models=("fake:weak",), limit=40))
     assert found.promoted == "head"
+    with pytest.raises(ConfigError, match="the budget is"):  # the saved plan is no leave to spend
+        rung.climb("mail", rung.Options(models=("fake:weak",), limit=40, budget_usd=0.0))
     answer = next(iter(rung.ask("mail", ["urgent my card was charged"])))
     assert answer.output == {"label": "billing", "urgent": True}
     assert set(answer.fields) == {"label", "urgent"}
