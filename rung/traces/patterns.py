@@ -38,8 +38,19 @@ PHONE = "|".join(
         rf"{_ALONE}0[1-9](?:\.\d\d){{4}}(?!\.?\d)",
     )
 )
-NUMBER = re.compile(rf"\d[\d{_SPACE}{_DASH}().\\/]{{5,}}\d")
-"""Where a card or a phone may be; the patterns themselves cost far more than looking for this."""
+
+
+def _number(digit: str) -> re.Pattern[str]:
+    """Return where a card or a phone may be: digits and signs, but no bare run of up to 12 digits
+    without `+` or 00 before it. Most numbers are such ids."""
+    signs = rf"{_SPACE}{_DASH}().\\/"
+    is_id = rf"(?<!\+{digit})(?<!0(?=0)){digit}{{6,11}}(?![{signs}]*{digit})"
+    return re.compile(rf"{digit}(?<!{digit}{digit})(?!{is_id})(?:{digit}|[{signs}]){{5,}}{digit}")
+
+
+NUMBER, ASCII_NUMBER = _number(r"\d"), _number("[0-9]")
+"""The patterns themselves cost far more than looking for this. The second finds the same in a text
+of ASCII, sooner."""
 
 MIN_CARD_DIGITS, MAX_CARD_DIGITS = 13, 19
 _MIN_GROUP = 4

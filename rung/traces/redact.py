@@ -16,9 +16,9 @@ import msgspec
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
 from rung.traces.patterns import (
+    ASCII_NUMBER,
     MAIL,
     MAIL_SIGNS,
-    MIN_CARD_DIGITS,
     NUMBER,
     PHONE,
     passes_luhn,
@@ -86,17 +86,17 @@ class Redactor:
             return True
         if not self._rules:
             return False
-        if any(sign in data for sign in (b"@", b"%40", b"\\u", b"\\/")):
+        if b"@" in data or (b"%" in data and b"%40" in data):
             return True
-        return any(not _is_id(plain, found) for found in NUMBER.finditer(plain))
+        if b"\\" in data and (b"\\u" in data or b"\\/" in data):
+            return True
+        return (ASCII_NUMBER if plain.isascii() else NUMBER).search(plain) is not None
 
     def _numbers(self, text: str) -> str:
         """Apply the rules for cards and phones where there are enough digits, signs around them
         included."""
         pieces, done = [], 0
         for found in NUMBER.finditer(text):
-            if _is_id(text, found):
-                continue
             start, end = max(done, found.start() - _NUM_BEFORE), found.end() + 2
             piece = text[start:end]
             for step in self._of_numbers:
@@ -146,14 +146,6 @@ def _step(name: str, pattern: str) -> Callable[[str], str]:
             hint="write it in single quotes in gateway.toml",
         ) from None
     return lambda text: compiled.sub(f"[{name}]", text)
-
-
-def _is_id(text: str, found: re.Match[str]) -> bool:
-    """Return whether digits are a bare run that neither a card nor a phone can be: most are."""
-    digits = found[0]
-    if not digits.isdigit() or len(digits) >= MIN_CARD_DIGITS or digits.startswith("00"):
-        return False
-    return found.start() == 0 or text[found.start() - 1] != "+"
 
 
 def _cards(text: str) -> str:
