@@ -127,11 +127,12 @@ def _of_stream(seen: Seen, merged: dict[str, Any]) -> tuple[Usage, bool]:
     if not seen.response:
         return Usage(), False
     told = usage_of(merged.get("usage"))
+    if told is not None and (seen.wire is not MESSAGES or merged.get("stop_reason")):
+        return told, False
     guess = _estimate(seen.request, msgspec.json.encode(merged.get(seen.wire.answer)))
     if told is None:
         return guess, True
-    unfinished = seen.wire is MESSAGES and not merged.get("stop_reason")
-    if unfinished and guess.output_tokens > told.output_tokens:
+    if guess.output_tokens > told.output_tokens:
         return replace(told, output_tokens=guess.output_tokens), True
     return told, False
 
@@ -141,4 +142,5 @@ def _estimate(request: bytes, answer: bytes) -> Usage:
 
 
 def _num_tokens(data: bytes) -> int:
-    return len(_DATA_URL.sub(b"", data)) // _CHARS_PER_TOKEN
+    told = _DATA_URL.sub(b"", data) if b";base64," in data else data
+    return len(told) // _CHARS_PER_TOKEN

@@ -44,9 +44,12 @@ def _merge_choices(events: list[dict[str, Any]]) -> dict[str, Any]:
         for part in _dicts(event.get("choices")):
             index = _index(part, 0)
             choice = choices.setdefault(index, {"index": index})
-            _add(choice, {k: v for k, v in part.items() if k not in ("index", "delta")})
-            if isinstance(part.get("delta"), dict):
-                _add(choice, {"message": part["delta"]})
+            delta = part.pop("delta", None)
+            part.pop("index", None)
+            _add(choice, part)
+            if isinstance(delta, dict):
+                message = choice["message"] = _dict(choice.get("message"))
+                _add(message, delta)
     if isinstance(kind := merged.get("object"), str):
         merged["object"] = kind.removesuffix(".chunk")
     return merged | {"choices": [choices[index] for index in sorted(choices)]}

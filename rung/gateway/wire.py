@@ -100,6 +100,9 @@ class RawUsage(msgspec.Struct):
     cache_creation_input_tokens: Tokens = 0
 
 
+_usage = msgspec.json.Decoder(RawUsage | None, strict=False)
+
+
 class Answered(msgspec.Struct):
     """The fields of an answer that are looked at."""
 
@@ -124,8 +127,10 @@ def read_answer(wire: Wire, body: bytes) -> Answered | None:
 def usage_of(told: msgspec.Raw | dict[str, Any] | None) -> Usage | None:
     """Return the counts in the four kinds; None when the server told none, or none that can be."""
     try:
-        value = msgspec.json.decode(told or b"null") if isinstance(told, msgspec.Raw) else told
-        raw = msgspec.convert(value, type=RawUsage | None, strict=False)
+        if isinstance(told, msgspec.Raw):
+            raw = _usage.decode(told) if told else None
+        else:
+            raw = msgspec.convert(told, type=RawUsage | None, strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         return None
     return _in_four_kinds(raw) if raw is not None else None
