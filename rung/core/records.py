@@ -85,6 +85,10 @@ class Effort:
         )
 
 
+OUTAGE, REFUSED = "outage", "refused"
+"""Why an example has no answer: the model was out of reach, or its server refused the request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One sample of one example, as a results file (JSONL) holds it."""
@@ -112,7 +116,8 @@ class Row:
     forbidden: tuple[str, ...] = ()
     """Names of the task's forbidden outcomes that this answer caused."""
     cause: str = ""
-    """Why a task with a world was not done: one of `worlds/scoring.py`."""
+    """Why a task with a world was not done: one of `worlds/scoring.py`; of any task `OUTAGE` or
+    `REFUSED` where there is no answer at all."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as a plain JSON object."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from rung.core.errors import GateError, TaskError
 from rung.core.files import write_atomic
+from rung.core.records import OUTAGE
 from rung.flow.recorded import is_recorded, recorded_arm, recorded_route, recorded_rows
 from rung.flow.session import Session, Tell, open_session
 from rung.gate.holdout import open_holdout
@@ -79,6 +80,8 @@ def judge_routes(
         else to_arm(route, next(measured), "holdout", priced_errors=priced)
         for route in routes
     ]
+    for arm in arms:
+        _demand_answers(arm)
     targets = {example.id: example.target for example in everything}
     rows = {arm.route: arm.rows for arm in arms}
     report = judge(
@@ -112,6 +115,17 @@ def judge_routes(
         receipt_path=folder / "receipt.json",
         route=chosen,
     )
+
+
+def _demand_answers(arm: Arm) -> None:
+    """Raise GateError where an outage left examples of an arm without an answer."""
+    lost = [row for row in arm.rows if row.cause == OUTAGE]
+    if lost:
+        raise GateError(
+            f"{len(lost)} of {len(arm.rows)} holdout answers of {arm.route!r} are missing:"
+            f" {lost[0].error}",
+            hint="the same command asks for these alone and is no further opening",
+        )
 
 
 def _recorded(task: Task, route: Route, examples: Sequence[Example]) -> Arm:

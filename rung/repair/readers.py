@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from rung.core.records import Row, Usage
+from rung.core.records import OUTAGE, REFUSED, Row
 from rung.gate.rows import Samples
 from rung.repair.records import UNANSWERED, Miss
 from rung.tasks.task import Example
@@ -40,10 +40,8 @@ def failing_row(samples: Samples) -> Row | None:
 
 
 def is_outage(row: Row) -> bool:
-    """Return whether nobody answered: an outage or a refused request took neither tokens nor time
-    (`routes/evaluate.py`), which says nothing of the route."""
-    took = row.latency_ms or row.cost_usd or row.usage != Usage()
-    return row.status == "failed" and row.output is None and not took
+    """Return whether nobody answered: an outage or a refused request says nothing of the route."""
+    return row.cause in (OUTAGE, REFUSED)
 
 
 def heard(samples: Samples) -> tuple[Row, ...]:

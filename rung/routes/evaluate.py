@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from rung.core.errors import EngineError, TaskError
-from rung.core.records import Row
+from rung.core.records import OUTAGE, REFUSED, Row
 from rung.engines.prices import Price
 from rung.routes.acting import score_calls, solve
 from rung.routes.answer import answered
@@ -84,7 +84,9 @@ def answer_all(
                 failures = Failures()
             except EngineError as error:
                 failures.bear(error, example.id)
-                found, cached = Answer(output=None, status="failed", reason=str(error)), False
+                stop = REFUSED if error.rejected else OUTAGE
+                found = Answer(output=None, status="failed", reason=str(error), stop=stop)
+                cached = False
             except KeyboardInterrupt:
                 runtime.close()  # gives up what is in flight, which would else be waited for
                 raise
@@ -116,6 +118,7 @@ class Failures:
 def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, sample: int) -> Row:
     """Score an answer against its example; a scorer that raises makes the row's error.
 
+    What was never answered is wrong, also where doing nothing would have been right.
     An answer that breaks the schema is unusable: never strict, and it costs what no answer costs.
     Its soft score still counts the fields it got right, so that a blank page is not undersold. What
     a person was left to answer counts as right, at the person's price: assumed, not measured.
@@ -130,6 +133,8 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
     except TaskError as problem:
         score = partial = _score(runtime, example, None)
         error = str(problem)
+    if found.stop in (OUTAGE, REFUSED):
+        score = partial = replace(score, score=0.0, strict=False, cause=found.stop)
     return Row(
         example=example.id,
         group=example.group,

@@ -216,7 +216,7 @@ def test_what_nobody_answered_is_no_failure_of_the_model(tmp_path: Path) -> None
     task = desk(tmp_path)
     run = rows_of(task, {f"d{at}": {"queue": "technical"} for at in (0, 2)})
     gone = [
-        replace(row, output=None, score=0.0, strict=False, status="failed", cost_usd=0.0, error="?")
+        replace(row, output=None, score=0.0, strict=False, status="failed", cause="outage")
         for row in run.rows
     ]
     rows = [gone[0], *run.rows[1:]]

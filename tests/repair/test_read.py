@@ -94,18 +94,18 @@ def test_an_example_fails_when_most_of_its_samples_do(tmp_path: Path) -> None:
     assert not misses(FormReader(task), example, *mixed, replace(good, sample=4))
 
 
-def test_what_took_neither_tokens_nor_time_nobody_answered(tmp_path: Path) -> None:
+def test_what_an_outage_left_without_an_answer_is_told_apart(tmp_path: Path) -> None:
     example, task = jobs.example("e"), jobs.task(tmp_path)
     gone = replace(
         jobs.row(task, example, queue="shipping"),
-        output=None, status="failed", error="connection refused", cost_usd=0.0,
+        output=None, status="failed", error="connection refused", cause="outage",
     )  # fmt: skip
     (miss,) = misses(FormReader(task), example, gone)
     assert (miss.requirement, miss.cause, miss.got) == ("answer", "unanswered", gone.error)
-    (miss,) = misses(FormReader(task), example, replace(gone, latency_ms=3.0))
+    (miss,) = misses(FormReader(task), example, replace(gone, cause=""))
     assert miss.cause == "malformed"
     idle = Example(id="e", input="Nothing to do.", target={"calls": []}, group="e")
-    (miss,) = misses(WorldReader(Desk()), idle, replace(gone, strict=True))  # type: ignore[arg-type]
+    (miss,) = misses(WorldReader(Desk()), idle, replace(gone, cause="refused"))  # type: ignore[arg-type]
     assert (miss.requirement, miss.cause) == ("answer", "unanswered")
 
 

@@ -62,7 +62,7 @@ def test_an_outage_is_a_failed_row_that_the_next_run_asks_again(session: Session
     good = '{"label": "billing"}'
     first = run(session, Flaky(good, outage(), good), 3)
     assert [row.status for row in first] == ["ok", "failed", "ok"]
-    assert first[1].error == "asking x: 503"
+    assert (first[1].error, first[1].cause) == ("asking x: 503", "outage")
     script = Flaky(good)
     again = run(session, script, 3)
     assert [row.status for row in again] == ["ok", "ok", "ok"]
