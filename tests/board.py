@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rung.agents.rendering import render_steps
+from rung.agents.spec import AgentSpec
 from rung.core.config import home
+from rung.core.records import Message
 from rung.tasks.task import Example
-from rung.worlds.world import Call, Outcome, Result, Tool
+from rung.worlds.world import Call, Outcome, Result, Tool, World
 
 INSTRUCTION = "You keep the team's board."
 BRIEF = "Today is Thursday, 5 March 2026. You work for Kim."
@@ -212,3 +215,11 @@ class FileDesk:
         new.write_text(json.dumps(stored))
         new.replace(self.path)
         return result
+
+
+def rendered(
+    spec: AgentSpec, world: World, example: Example, calls: Sequence[Call], **how: Any
+) -> tuple[Message, ...]:
+    """Return the whole conversation in which these calls are made, its end included."""
+    messages, said = list(render_steps(spec, world, example, calls, **how))[-1]
+    return (*messages, said)

@@ -15,7 +15,7 @@ from rung.core.records import Message
 from rung.engines.sampling import Logits
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from rung.engines.bytes import END, NUM_VOCAB, ByteEngine, Speak, random_speech, scripted_speech
+from rung.engines.bytes import END, NUM_VOCAB, ByteEngine, Speak, random_speech
 from rung.forms import Filled, Filling, compile_form, violation
 
 ASK = (Message(role="user", content="text"),)
@@ -59,6 +59,17 @@ def always(token: int) -> Speak:
     return speak
 
 
+def repeats(text: bytes) -> Speak:
+    """Return logits that want `text` over and over behind a prompt of one token."""
+
+    def speak(tokens: Sequence[int]) -> Logits:
+        logits = np.zeros(NUM_VOCAB, dtype=np.float32)
+        logits[text[(len(tokens) - 1) % len(text)]] = 10.0
+        return logits
+
+    return speak
+
+
 def flat(value: float) -> Speak:
     """Return the same logits for every token."""
     return lambda _: np.full(NUM_VOCAB, value, dtype=np.float32)
@@ -90,8 +101,8 @@ def says(text: str) -> Speak:
 SPEECHES = (
     st.builds(random_speech, st.integers(0, 999), st.sampled_from([0.5, 4.0, 30.0]))
     | st.builds(by_branch, st.integers(0, 999))
-    | st.sampled_from(list(HOSTILE.values())).map(lambda text: scripted_speech(text, 1))
-    | st.binary(min_size=1, max_size=6).map(lambda text: scripted_speech(text, 1))
+    | st.sampled_from(list(HOSTILE.values())).map(repeats)
+    | st.binary(min_size=1, max_size=6).map(repeats)
     | st.just(always(END))
     | st.just(flat(0.0))
 )

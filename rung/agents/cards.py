@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rung.agents.ids import is_id_key
@@ -40,19 +39,6 @@ _DIGITS = re.compile(r"(?:\\d|\[0-9\])(?:\{(\d+)\})?")
 _ALIKE = {"integer": "integer", "number": "number", "boolean": "true|false", "object": "object"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """How much the documentation of a tool set takes."""
-
-    schema_tokens: int
-    card_tokens: int
-
-    @property
-    def saved(self) -> float:
-        """The share that cards save, 0 to 1."""
-        return 1.0 - self.card_tokens / self.schema_tokens if self.schema_tokens else 0.0
-
-
 def document(tools: Sequence[Tool], how: Written, examples: Mapping[str, str] | None = None) -> str:
     """Return the documentation of tools, one line each; `examples` are arguments by tool.
 
@@ -66,14 +52,6 @@ def document(tools: Sequence[Tool], how: Written, examples: Mapping[str, str] | 
         example = shown.get(tool.name)
         lines.append(f"{text}  e.g. {example}" if example else text)
     return "\n".join([*lines, _legend(shared)] if shared else lines)
-
-
-def document_sizes(tools: Sequence[Tool], count_tokens: Callable[[str], int]) -> Sizes:
-    """Return what both ways of documenting take, by the tokens of one model."""
-    return Sizes(
-        schema_tokens=count_tokens(document(tools, "schemas")),
-        card_tokens=count_tokens(document(tools, "cards")),
-    )
 
 
 def schema_line(tool: Tool) -> str:

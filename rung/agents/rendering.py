@@ -45,21 +45,6 @@ def render_steps(
     yield from _played(assignment, conversation, calls)
 
 
-def render_episode(
-    spec: AgentSpec,
-    world: World,
-    example: Example,
-    calls: Sequence[Call],
-    *,
-    instruction: str = "",
-    shots: Sequence[Example] = (),
-) -> tuple[Message, ...]:
-    """Return the whole conversation in which these calls are made, its end included."""
-    steps = list(render_steps(spec, world, example, calls, instruction=instruction, shots=shots))
-    messages, said = steps[-1]
-    return (*messages, said)
-
-
 def _played(
     assignment: Assignment, conversation: Conversation, calls: Sequence[Call]
 ) -> Iterator[tuple[tuple[Message, ...], Message]]:

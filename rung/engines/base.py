@@ -42,8 +42,6 @@ class Request:
     """Forced start of the answer: counted as forced, never generated, not part of `text`."""
     choices: tuple[str, ...] = ()
     """The answer is exactly one of these strings; the result carries their log-probabilities."""
-    choice_end: str = ""
-    """Text that follows any choice, so that its last token is scored as it would be written."""
     regex: str = ""
     """The answer matches this regular expression whole."""
     schema: dict[str, Any] | None = None

@@ -52,17 +52,6 @@ def random_speech(seed: int, spread: float = 4.0) -> Speak:
     return speak
 
 
-def scripted_speech(text: bytes, num_prompt: int) -> Speak:
-    """Return logits that want `text` over and over behind a prompt of `num_prompt` tokens."""
-
-    def speak(tokens: Sequence[int]) -> Logits:
-        logits = np.zeros(NUM_VOCAB, dtype=np.float32)
-        logits[text[(len(tokens) - num_prompt) % len(text)]] = 10.0
-        return logits
-
-    return speak
-
-
 class ByteEngine:
     """Emits what `speak` says; satisfies `Engine` and `TokenModel`."""
 

@@ -55,7 +55,7 @@ class RequestPen:
             pen.text = self.text
             pens.append(pen)
         return pens
-        yield  # a generator like every work
+        yield  # never reached, but it makes this a generator like every work
 
     def close(self, *, keep: bool) -> None:
         """Nothing is held."""
@@ -71,12 +71,10 @@ class RequestPen:
         """Ask for one of the options; see `Pen.choose`."""
         held = self._held()
         follows = [_only_end(texts) for texts in after]
-        end = follows[0] if len(set(follows)) == 1 else ""
-        wanted = tuple(
-            held + option + ("" if end else follow)
-            for option, follow in zip(options, follows, strict=True)
-        )
-        completion = yield from self._ask(held, choices=wanted, choice_end=end)
+        if len(set(follows)) == 1:
+            follows = [""] * len(options)
+        wanted = tuple(held + option + end for option, end in zip(options, follows, strict=True))
+        completion = yield from self._ask(held, choices=wanted)
         if completion.choice_logprobs:
             scores = Scores(logprobs=completion.choice_logprobs, mass=completion.choice_mass)
         else:

@@ -10,12 +10,11 @@ sections 3.1 and 3.3. Everything is in nats. Nothing here knows a model or a tex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
 Advantage = Literal["grpo", "rloo", "mean"]
-ADVANTAGES: tuple[Advantage, ...] = get_args(Advantage)
 _SPREAD_FLOOR = 1e-4
 
 

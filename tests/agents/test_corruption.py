@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example
+from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example, rendered
 from rung.agents.episode import Episode
 from rung.agents.memory import Memory
 from rung.agents.memory_records import Turn
-from rung.agents.rendering import render_episode
 from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
 from rung.engines.base import Capabilities
@@ -176,7 +175,7 @@ def test_g1_the_models_own_chat_template_is_used() -> None:
 def test_n1_there_are_no_hidden_requests() -> None:
     engine = FakeEngine(script=[], capabilities=ONE_SCHEMA)
     world = Board()
-    render_episode(AgentSpec(), world, MOVE, world.oracle(MOVE))
+    rendered(AgentSpec(), world, MOVE, world.oracle(MOVE))
     assert engine.requests == []
     episode, asked = on_paper("Final Answer: x")
     assert len(asked.requests) == len(episode.steps) == 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MOVE, Board, step
+from board import INSTRUCTION, MOVE, Board, rendered, step
 from openai_server import OpenAIServer, Reply, chat
 from rung.agents.episode import Episode
-from rung.agents.rendering import render_episode, render_steps
+from rung.agents.rendering import render_steps
 from rung.agents.run import MAX_CALLS, run_agent
 from rung.agents.spec import AgentSpec
 from rung.core.records import Message
@@ -99,7 +99,7 @@ def test_the_oracle_played_live_is_what_is_rendered(server: OpenAIServer) -> Non
     _, bodies = play(server, *said, Reply(data=chat(steps[-1][1].content)))
     contents = [[message.content for message in shown] for shown, _ in steps]
     assert [[m["content"] or "" for m in body["messages"]] for body in bodies] == contents
-    last = render_episode(SPEC, world, MOVE, world.oracle(MOVE), **how)[-1]
+    last = rendered(SPEC, world, MOVE, world.oracle(MOVE), **how)[-1]
     assert last == Message(role="assistant", content="The card is in doing.")
 
 

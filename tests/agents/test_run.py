@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example, step, text, tool
+from board import INSTRUCTION, MAIL, MOVE, TOOLS, Board, example, rendered, step, text, tool
 from rung.agents.actions import ABSTAIN, finish
 from rung.agents.episode import Episode
-from rung.agents.rendering import render_episode, render_steps
+from rung.agents.rendering import render_steps
 from rung.agents.run import run_agent
 from rung.agents.spec import AgentSpec
 from rung.core.errors import EngineError, TaskError
@@ -45,7 +45,7 @@ def test_the_oracle_played_live_is_rendered_byte_for_byte(
     world, spec = Board(), AgentSpec(loop=loop, num_shots=num_shots)
     shots = [MAIL, MOVE]
     how: Any = {"instruction": INSTRUCTION, "shots": shots}
-    messages = render_episode(spec, world, request_, world.oracle(request_), **how)
+    messages = rendered(spec, world, request_, world.oracle(request_), **how)
     steps = list(render_steps(spec, world, request_, world.oracle(request_), **how))
     episode, engine = play(
         *(said.content for _, said in steps), spec=spec, request=request_, shots=shots
@@ -68,12 +68,12 @@ def test_a_model_that_has_learnt_its_tools_is_told_the_brief_alone() -> None:
 
 def test_shots_are_the_nearest_ones_as_earlier_turns_with_their_results() -> None:
     world, spec = Board(), AgentSpec(num_shots=1)
-    messages = render_episode(spec, world, MOVE, [], shots=[MOVE, MAIL])
+    messages = rendered(spec, world, MOVE, [], shots=[MOVE, MAIL])
     assert [m.role for m in messages] == ["system", "user", *["assistant", "user"] * 2,
                                           "assistant", "user", "assistant"]  # fmt: skip
     assert messages[1].content == MAIL.input
     assert messages[3].content == "name: Bo Ray; email: bo.ray@kite.io"
-    alone = render_episode(AgentSpec(), world, MAIL, world.oracle(MAIL))
+    alone = rendered(AgentSpec(), world, MAIL, world.oracle(MAIL))
     assert messages[1:7] == alone[1:]
 
 
@@ -83,7 +83,7 @@ def test_another_brief_of_a_shot_is_said_in_its_request() -> None:
             return f"Today is day {len(example.input)}."
 
     spec = AgentSpec(num_shots=1)
-    messages = render_episode(spec, Dated(), MOVE, [], shots=[MAIL])
+    messages = rendered(spec, Dated(), MOVE, [], shots=[MAIL])
     assert messages[0].content.endswith(f"Today is day {len(MOVE.input)}.")
     assert messages[1].content == f"Today is day {len(MAIL.input)}.\n\n{MAIL.input}"
     assert messages[-2].content == MOVE.input

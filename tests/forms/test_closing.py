@@ -15,15 +15,16 @@ from rung.engines.sampling import Logits
 from rung.forms.closing import _loop
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from rung.engines.bytes import ByteEngine, Speak, scripted_speech
+from rung.engines.bytes import ByteEngine, Speak
 from rung.forms import Filled, Filling, compile_form, fill
+from speeches import repeats
 
 ASK = (Message(role="user", content="text"),)
 
 
 def insisting(text: str) -> Speak:
     """Return logits that want `text` over and over, and else what ends a value."""
-    wanted = scripted_speech(text.encode(), 1)
+    wanted = repeats(text.encode())
 
     def speak(tokens: Sequence[int]) -> Logits:
         logits = wanted(tokens)

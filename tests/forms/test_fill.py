@@ -72,7 +72,6 @@ def test_structure_is_written_and_slots_are_asked_in_order() -> None:
     choice, number, name, tags = engine.requests
     assert choice.prefix == '{"kind": "ticket", "category":'
     assert choice.choices == (' "billing"', ' "say \\"hi\\""', " null")
-    assert choice.choice_end == ","
     assert number.prefix == '{"kind": "ticket", "category": "billing", "amount":'
     assert number.regex.startswith(" ") and number.regex.endswith(",")
     assert name.prefix.endswith('"amount": 12, "who": {"name":') and name.regex.endswith(r"\}")

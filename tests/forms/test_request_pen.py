@@ -94,7 +94,6 @@ def test_each_option_is_asked_for_with_the_sign_that_certainly_follows_it() -> N
     work = writing.choose(options, after, lambda scores: scores.chosen)
     chosen, (request,) = asked(writing, work, '"}}')
     assert request.choices == ('"}}', '", "since": "', '", "until": ')
-    assert request.choice_end == ""
     assert chosen == 0
     assert writing.text.endswith('"x"}')
 
@@ -179,7 +178,6 @@ def test_scores_are_handed_on_and_the_winner_is_written() -> None:
     )
     assert found == 1
     assert writing.text == '{"x": "b"'
-    assert request.choice_end == "}"
     assert seen == [Scores(logprobs=(-0.1, -2.0), mass=0.7)]
 
 
@@ -196,19 +194,21 @@ def test_without_scores_the_server_names_an_option_or_none(said: str, chosen: in
 
 
 @pytest.mark.parametrize(
-    ("after", "end"),
+    ("after", "choices"),
     [
-        ([["}"], ["}"]], "}"),
-        ([[', "b": '], [', "c": ']], ","),
-        ([["}"], [", "]], ""),  # they end differently
-        ([["}"], []], ""),  # one of them may be followed by anything
-        ([[], []], ""),
+        ([["}"], ["}"]], (" 1", " 2")),
+        ([[', "b": '], [', "c": ']], (" 1", " 2")),
+        ([["}"], [", "]], (" 1}", " 2,")),
+        ([["}"], []], (" 1}", " 2")),  # the second may be followed by anything
+        ([[], []], (" 1", " 2")),
     ],
 )
-def test_an_end_is_told_where_it_is_the_same_for_all(after: list[list[str]], end: str) -> None:
+def test_an_end_that_is_the_same_for_all_options_is_not_asked_for(
+    after: list[list[str]], choices: tuple[str, ...]
+) -> None:
     writing = pen('{"x": ')
     _, (request,) = asked(writing, writing.choose(["1", "2"], after, lambda scores: 0), " 1")
-    assert request.choice_end == end
+    assert request.choices == choices
 
 
 def test_an_option_may_be_left_for_the_caller_to_write() -> None:

@@ -19,7 +19,7 @@ from kinds import ANY, Kind, same
 from rung.engines.sampling import Logits
 
 pytest.importorskip("llguidance", reason="pip install 'rung[local]'")
-from rung.engines.bytes import NUM_VOCAB, ByteEngine, Speak, scripted_speech
+from rung.engines.bytes import NUM_VOCAB, ByteEngine, Speak
 from rung.forms import (
     Filling,
     compile_form,
@@ -28,7 +28,7 @@ from rung.forms import (
     violation,
 )
 from rung.forms.token_pen import TokenPen
-from speeches import ASK, HOSTILE, HOWS, ORDER, SPEECHES, by_branch, check, flat, says
+from speeches import ASK, HOSTILE, HOWS, ORDER, SPEECHES, by_branch, check, flat, repeats, says
 
 
 @settings(max_examples=80)
@@ -123,7 +123,7 @@ def test_a_value_takes_no_more_tokens_than_it_may(
 def test_values_that_may_end_anywhere_are_ended_in_time(schema: Any, kinds: Any, text: Any) -> None:
     """The code closes them at a word, behind an item, by the shortest way out: nothing is cut."""
     form = compile_form(schema)
-    filled = fill(form, ByteEngine(scripted_speech(text, 1)), ASK, Filling(max_tokens=150))
+    filled = fill(form, ByteEngine(repeats(text)), ASK, Filling(max_tokens=150))
     assert "cut" not in filled.reason
     if filled.status == "failed":  # a number beyond what a float holds
         assert re.search(r"e\+?\d{4}", filled.reason)

@@ -5,12 +5,10 @@ Also how its dates and times are written, and read leniently, as agents write th
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 NOW = datetime(2023, 11, 30)
 TODAY = NOW.date()
-LAST_DAY = TODAY - timedelta(days=1)
-"""The last day that can have data: today has just begun."""
 OPENS, CLOSES = 9, 18
 """Hours between which meetings must lie."""
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
