@@ -83,7 +83,7 @@ def observation_of(
     if result.fault == "tool":
         return recovery.out_of_order(call, result, len(results))
     if result.error and tool is not None:
-        return recovery.refused(call, result, tool)
+        return recovery.refused(result, tool)
     if is_empty(result.value, call.arguments):
         if tool is not None and tool.writes:
             return _DONE

@@ -52,7 +52,7 @@ def bad_arguments(tool: Tool, problems: str) -> str:
     return f"{tool.name} was not run: {problems}. Its form: {signature(tool)}"
 
 
-def refused(call: Call, result: Result, tool: Tool) -> str:
+def refused(result: Result, tool: Tool) -> str:
     """Return what to say when a tool refuses its arguments."""
     return f"{tool.name} failed: {_stop(result.error)} Its form: {signature(tool)}"
 

@@ -106,7 +106,7 @@ def _prepare(session: Session, options: Options) -> _Ascent:
             hint="leave out --rungs, choose a model that can do more, or name a --reference to ask",
         )
     run = RunDir("climb", task.name, _settings(task, options, proposed, needs))
-    incumbent = replayed or _incumbent(session, options, situations[0], run)
+    incumbent = replayed or _incumbent(session, situations[0], run)
     saved = run.path / "plan.json"
     if saved.exists():
         made = Plan(**json.loads(saved.read_text("utf-8")))
@@ -152,7 +152,7 @@ def _propose(rungs: _Rungs, num_models: int) -> list[Proposed]:
     return list(proposed.values())
 
 
-def _incumbent(session: Session, options: Options, small: Situation, run: RunDir) -> Route:
+def _incumbent(session: Session, small: Situation, run: RunDir) -> Route:
     """Return what the candidates must survive against: the reference if one is named, else the
     route in service, else the raw model on a blank page."""
     if small.reference is not None:

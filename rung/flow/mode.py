@@ -48,7 +48,7 @@ def set_mode(
         of_slots: dict[str, str] = {}
         if slots:
             mode, of_slots = _with_slots(loaded, history, mode, slots)
-        detail = _kept(history, mode) | _given(loaded, mode, given) | {"slots": of_slots}
+        detail = _kept(history, mode) | _given(mode, given) | {"slots": of_slots}
         if mode == "canary":
             detail["rollout"] = unix_ms()
         checked = check_mode(mode, detail)
@@ -98,7 +98,7 @@ def _kept(history: Sequence[ModeEntry], mode: str) -> dict[str, Any]:
     return kept | ({"frontier": history[-1].detail.get("frontier", "")} if history else {})
 
 
-def _given(task: Task, mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _given(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given of a mode's detail. Raises ConfigError for what the mode ignores."""
     found = {name: value for name, value in given.items() if value is not None}
     for name in found:

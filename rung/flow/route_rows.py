@@ -139,7 +139,7 @@ def gather(session: Session, asking: Asking) -> Gathered:
         ]
         for stage, found in enumerate(answers)
     ]
-    stages[0] = _with_witnesses(session, stages[0], witnesses, heard)
+    stages[0] = _with_witnesses(stages[0], witnesses, heard)
     somebody = asking.person
     if somebody is not None:
         stages.append(_person(somebody, after[-1], stages[-1]))
@@ -187,7 +187,7 @@ def _rows(
 
 
 def _with_witnesses(
-    session: Session, first: Stage, witnesses: Sequence[Route], heard: Sequence[Sequence[Answer]]
+    first: Stage, witnesses: Sequence[Route], heard: Sequence[Sequence[Answer]]
 ) -> Stage:
     """Return the first stage with its witnesses paid for."""
     cost, latency = first.cost_usd, first.latency_ms

@@ -97,7 +97,7 @@ def _skeleton(node: Node, layout: Layout, depth: int) -> str:
 def estimate(form: Form, count_tokens: Callable[[str], int]) -> Estimate:
     """Return what filling takes when `count_tokens` counts a model's tokens."""
     slots = list(form.slots())
-    spent = [_slot_tokens(slot, count_tokens) for slot in slots]
+    spent = [_slot_tokens(slot) for slot in slots]
     fixed = skeleton(form)
     for slot in slots:
         fixed = fixed.replace(f"‹{slot.path or '$'}›", " ")
@@ -110,7 +110,7 @@ def estimate(form: Form, count_tokens: Callable[[str], int]) -> Estimate:
     )
 
 
-def _slot_tokens(slot: Choice | Value, count_tokens: Callable[[str], int]) -> int:
+def _slot_tokens(slot: Choice | Value) -> int:
     if isinstance(slot, Choice):
         depths = _decisions([json_text(option) for option in slot.options])
         return max(1, round(sum(depths) / len(depths)))
