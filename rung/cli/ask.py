@@ -26,12 +26,12 @@ def ask(
         Path | None,
         typer.Option("--file", help="JSONL of strings or {'input': …, 'owner': …} rows."),
     ] = None,
-    route: Annotated[str, typer.Option("--route", help="A measured route instead.")] = "",
+    route: Annotated[str, typer.Option("--route", help="Ask this measured route instead.")] = "",
     example: Annotated[
         int, typer.Option("--example", min=0, help="Ask the N-th train example instead.")
     ] = 0,
     owner: Annotated[
-        str, typer.Option("--owner", help="Whose input it is, for an agent that remembers.")
+        str, typer.Option("--owner", help="Person whose input it is, for an agent with memory.")
     ] = "",
     bundle: Bundled = None,
     trust: Trusted = None,

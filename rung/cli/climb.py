@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, DryRun, Limit, Seed, console, print_json, say
+from rung.cli.out import EXIT, AsJson, DryRun, Seed, console, print_json, say
 from rung.cli.progress import show_progress
 
 
@@ -16,22 +16,34 @@ def climb(
         list[str] | None, typer.Option("--model", help="Small model; may be given several times.")
     ] = None,
     reference: Annotated[
-        str, typer.Option("--reference", help="Strong model to match, or recorded:NAME.")
+        str,
+        typer.Option(
+            "--reference",
+            help="Strong model that candidates must match, e.g. http:NAME or recorded:NAME.",
+        ),
     ] = "",
     rungs: Annotated[
         str,
-        typer.Option("--rungs", help="Only these, e.g. blank,form,head; or form,calibrated."),
+        typer.Option("--rungs", help="Climb only these, e.g. blank,form,head or form,calibrated."),
     ] = "",
-    limit: Limit = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Examples per split; 0: as many as fit the time.")
+    ] = 0,
     minutes: Annotated[
         float,
         typer.Option(
-            "--minutes", min=0.1, max=100_000, help="Without --limit: fit into this time."
+            "--minutes",
+            min=0.1,
+            max=100_000,
+            help="Without --limit: minutes to fit the climb into.",
         ),
     ] = 3.0,
     seed: Seed = 0,
     budget_usd: Annotated[
-        float, typer.Option("--budget-usd", min=0.0, help="Refuse to start above this estimate.")
+        float,
+        typer.Option(
+            "--budget-usd", min=0.0, help="Refuse to start if the estimated cost is above this."
+        ),
     ] = 5.0,
     dry_run: DryRun = False,
     as_json: AsJson = False,

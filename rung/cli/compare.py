@@ -16,7 +16,9 @@ def compare(
     reference: Annotated[Path, typer.Argument(metavar="A", help="Results file of the reference.")],
     candidate: Annotated[Path, typer.Argument(metavar="B", help="Results file of the candidate.")],
     margin: Annotated[float, typer.Option("--margin", help="Largest loss allowed, 0 to 1.")] = 0.03,
-    metric: Annotated[str, typer.Option("--metric", help="score or strict.")] = "score",
+    metric: Annotated[
+        str, typer.Option("--metric", help="What to compare: score or strict.")
+    ] = "score",
     group: Annotated[
         str, typer.Option("--group", help="Cluster by `group` (default) or `example`.")
     ] = "group",

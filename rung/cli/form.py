@@ -17,13 +17,15 @@ def form(
     ],
     check: Annotated[
         Path | None,
-        typer.Option("--check", help="Say of each instance (JSONL, or one JSON) if it fits."),
+        typer.Option(
+            "--check", help="Judge each instance in this file (JSONL, or one JSON value)."
+        ),
     ] = None,
     text: Annotated[
         str | None, typer.Option("--fill", help="Fill the form from this text.")
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="Model to fill it with; fake:random emits bytes.")
+        str, typer.Option("--engine", help="Model to fill it with; fake:random emits random bytes.")
     ] = "",
     num: Annotated[int, typer.Option("--n", min=1, max=10_000, help="How often to fill it.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the first filling.")] = 0,
@@ -34,7 +36,10 @@ def form(
         bool, typer.Option("--parallel", help="Fill scalar slots side by side.")
     ] = False,
     retries: Annotated[
-        int, typer.Option("--retries", min=0, max=20, help="Draws after one breaks the schema.")
+        int,
+        typer.Option(
+            "--retries", min=0, max=20, help="Draws that may follow one that breaks the schema."
+        ),
     ] = 3,
     as_json: AsJson = False,
 ) -> None:

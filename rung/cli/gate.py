@@ -20,7 +20,10 @@ def gate(
         typer.Option("--reference", help="Measured route to survive against, or recorded:NAME."),
     ] = "",
     verify: Annotated[
-        Path | None, typer.Option("--verify", metavar="RECEIPT", help="Recompute a receipt.")
+        Path | None,
+        typer.Option(
+            "--verify", metavar="RECEIPT", help="Recompute the verdict of this receipt, offline."
+        ),
     ] = None,
     limit: Limit = 0,
     seed: Seed = 0,

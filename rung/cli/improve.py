@@ -27,14 +27,17 @@ _OPTIONS = {
 def improve(
     name: Annotated[str, typer.Argument(help="Task.")],
     enable: Annotated[
-        bool, typer.Option("--enable", help="Make rounds while `rung serve` runs.")
+        bool, typer.Option("--enable", help="Have `rung serve` make rounds from now on.")
     ] = False,
-    disable: Annotated[bool, typer.Option("--disable", help="Make no more rounds.")] = False,
+    disable: Annotated[
+        bool, typer.Option("--disable", help="Have `rung serve` make no more rounds.")
+    ] = False,
     journal: Annotated[
-        bool, typer.Option("--history", help="Print what the loop was told, and did.")
+        bool, typer.Option("--history", help="Print the schedules and the rounds so far.")
     ] = False,
     every: Annotated[
-        str | None, typer.Option("--every", help="Between rounds: 24h, 30m, 7d.")
+        str | None,
+        typer.Option("--every", help="Time from one round to the next, e.g. 24h, 30m, 7d."),
     ] = None,
     policy: Annotated[
         str | None,
@@ -45,23 +48,30 @@ def improve(
         typer.Option("--on-alarm", help="demote: take the specialist out of service; or tell."),
     ] = None,
     budget_usd: Annotated[
-        float | None, typer.Option("--budget-usd", min=0.0, help="For the climbs of a day.")
+        float | None,
+        typer.Option("--budget-usd", min=0.0, help="Most that the climbs of a day may cost."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.1, help="For a round.")
+        float | None, typer.Option("--minutes", min=0.1, help="Most minutes that a round may take.")
     ] = None,
     climbs: Annotated[
         int | None, typer.Option("--climbs", min=0, help="Climbs a day, at most.")
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option("--model", help="To climb with; else as last time.")
+        list[str] | None,
+        typer.Option("--model", help="Model to climb with; by default those of the last climb."),
     ] = None,
     rungs: Annotated[
-        str | None, typer.Option("--rungs", help="To climb; else the whole ladder.")
+        str | None,
+        typer.Option("--rungs", help="Rungs to climb, by comma; by default the whole ladder."),
     ] = None,
     min_holdout: Annotated[
         int | None,
-        typer.Option("--min-holdout", min=0, help="Groups of the new holdout; 0: as needed."),
+        typer.Option(
+            "--min-holdout",
+            min=0,
+            help="Fewest groups of a new holdout; 0: as many as the gate needs.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what a round would find and do.")

@@ -16,16 +16,20 @@ app = typer.Typer(help="Make, list and revoke keys of the gateway.", no_args_is_
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What to call it.")],
+    name: Annotated[str, typer.Argument(help="What to call the key.")],
     tenant: Annotated[
-        str, typer.Option("--tenant", help="Whose calls these are; the name by default.")
+        str, typer.Option("--tenant", help="Tenant its calls belong to; by default the name.")
     ] = "",
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", help="A model or task/NAME; a trailing * matches any ending."),
+        typer.Option(
+            "--allow",
+            help="Model or task/NAME it may ask, repeatable; a final * matches any ending.",
+        ),
     ] = None,
     budget_usd: Annotated[
-        float | None, typer.Option("--budget-usd", min=0, help="A calendar month.")
+        float | None,
+        typer.Option("--budget-usd", min=0, help="Most it may spend in a calendar month."),
     ] = None,
     per_minute: Annotated[
         int, typer.Option("--per-minute", min=0, help="Requests a minute; 0 for no limit.")

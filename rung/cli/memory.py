@@ -16,14 +16,22 @@ def memory(
     owner: Annotated[
         str, typer.Argument(help="The person, as named when asked; without, who is remembered.")
     ] = "",
-    forget: Annotated[bool, typer.Option("--forget", help="Delete all of it.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete all that is remembered of this person.")
+    ] = False,
     older_than: Annotated[
         int,
         typer.Option(
-            "--older-than", min=0, max=36_500, metavar="DAYS", help="With --forget: only that."
+            "--older-than",
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="With --forget: delete only what is older, of anybody if no person is named.",
         ),
     ] = 0,
-    tenant: Annotated[str, typer.Option("--tenant", help="Whose key they were asked with.")] = "",
+    tenant: Annotated[
+        str, typer.Option("--tenant", help="Tenant of the key that their requests came with.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Print what is remembered of a person, with where they said it, or of whom anything is; or

@@ -17,28 +17,41 @@ def mode(
         str, typer.Argument(help="teacher, shadow, cascade, canary or specialist.", metavar="MODE")
     ] = "",
     frontier: Annotated[
-        str | None, typer.Option("--frontier", help="Model that stands in, e.g. http:gpt-mini.")
+        str | None, typer.Option("--frontier", help="The strong model, e.g. http:gpt-mini.")
     ] = None,
     min_p: Annotated[
         float | None,
-        typer.Option("--min-p", help="Cascade: less probable choices are escalated."),
+        typer.Option(
+            "--min-p",
+            help="Cascade: the frontier answers when a choice is less probable than this.",
+        ),
     ] = None,
     audit_share: Annotated[
         float | None,
-        typer.Option("--audit-share", help="Cascade: share that the frontier answers beside."),
+        typer.Option(
+            "--audit-share",
+            help="Cascade: share of inputs that the frontier answers too, to compare.",
+        ),
     ] = None,
     stage: Annotated[
-        int | None, typer.Option("--stage", help="Canary: 0 to 3 for 1, 5, 25 and 100 %.")
+        int | None,
+        typer.Option("--stage", help="Canary: go to this stage, 0 to 3 (1, 5, 25, 100 %)."),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option("--margin", help="Canary: largest loss of accepted answers.")
+        float | None,
+        typer.Option(
+            "--margin", help="Canary: largest loss of the share of accepted answers, 0 to 1."
+        ),
     ] = None,
     max_failed: Annotated[
-        float | None, typer.Option("--max-failed", help="Canary: most conversations that fail.")
+        float | None,
+        typer.Option("--max-failed", help="Canary: largest share of failed conversations, 0 to 1."),
     ] = None,
     slot: Annotated[
         list[str] | None,
-        typer.Option("--slot", help="Only this field of the answer; may be given several times."),
+        typer.Option(
+            "--slot", help="Change the mode of this field alone; may be given several times."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -9,14 +9,7 @@ from typing import Annotated, Any
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object (or JSONL).")]
-Limit = Annotated[
-    int,
-    typer.Option(
-        "--limit",
-        min=0,
-        help="Examples per split; 0: what fits the time (climb), 16 (parity), else all.",
-    ),
-]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Examples per split; 0: all.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every draw.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the estimate and stop.")]
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from rung.registry.pack import Packed
 
 Bundled = Annotated[
-    Path | None, typer.Option("--bundle", help="A file of rung pack instead of tasks here.")
+    Path | None,
+    typer.Option(
+        "--bundle", help="Use the task in this file, made by `rung pack`, instead of those here."
+    ),
 ]
 Trusted = Annotated[
     Path | None, typer.Option("--trust", help="Public key (PEM) that must have signed the bundle.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, Limit, console, print_json, say
+from rung.cli.out import EXIT, AsJson, console, print_json, say
 
 if TYPE_CHECKING:
     from rung.flow.parity import Checked
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 def parity(
     adapter: Annotated[str, typer.Argument(help="A folder saved by PEFT, or an adapter's name.")],
     model: Annotated[
-        str, typer.Option("--model", help="Its base; by default the one it was trained on.")
+        str, typer.Option("--model", help="Base model; by default the one it was trained on.")
     ] = "",
     task: Annotated[str, typer.Option("--task", help="Compare on dev examples of this task.")] = "",
     merged: Annotated[
-        bool, typer.Option("--merged/--no-merged", help="Measure merged and requantised models.")
+        bool,
+        typer.Option(
+            "--merged/--no-merged", help="Also measure the merged and requantised models."
+        ),
     ] = True,
-    limit: Limit = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Dev examples to compare on; 0: 16.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compare trainer and server: tokens, logits, merged and requantised weights.

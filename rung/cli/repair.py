@@ -15,14 +15,18 @@ def repair(
     results: Annotated[
         str,
         typer.Option(
-            "--results", help="Results file, or a route of the last climb; else what serves."
+            "--results",
+            help="Results file or route of the last climb; by default the route in service.",
         ),
     ] = "",
     reference: Annotated[
-        str, typer.Option("--reference", help="The same, of a stronger route: does it do better?")
+        str,
+        typer.Option(
+            "--reference", help="The same, of a stronger route, to see where it does better."
+        ),
     ] = "",
     after: Annotated[
-        str, typer.Option("--after", help="The same, after a repair: what did it change?")
+        str, typer.Option("--after", help="The same, after a repair, to see what changed.")
     ] = "",
     batch: Annotated[
         Path | None,

@@ -19,7 +19,10 @@ def retain(
     limit: Limit = 0,
     seed: Seed = 0,
     apart: Annotated[
-        bool, typer.Option("--apart", help="Measure nothing: the others keep their own adapter.")
+        bool,
+        typer.Option(
+            "--apart", help="Measure nothing; the other tasks keep the adapter they have."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -11,7 +11,7 @@ from rung.cli.out import AsJson, print_json
 
 def rollback(
     name: Annotated[str, typer.Argument(help="Task.")],
-    reason: Annotated[str, typer.Option("--reason", help="Kept in the registry.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the registry.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Take the route in service back; the one before it serves again."""

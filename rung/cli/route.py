@@ -31,20 +31,47 @@ def route(
         typer.Option("--witness", help="Cheap route asked as well: disagreement is a signal."),
     ] = None,
     person_minutes: Annotated[
-        float, typer.Option("--person-minutes", min=0.0, help="A person takes what is left.")
+        float,
+        typer.Option(
+            "--person-minutes",
+            min=0.0,
+            help="Minutes a person needs for a request; above 0, doubts end with one.",
+        ),
     ] = 0.0,
     person_errors: Annotated[
-        float, typer.Option("--person-errors", min=0.0, max=0.99, help="How often they err.")
+        float,
+        typer.Option(
+            "--person-errors",
+            min=0.0,
+            max=0.99,
+            help="Share of answers that the person gets wrong, 0 to 1.",
+        ),
     ] = 0.02,
     error_usd: Annotated[
-        float, typer.Option("--error-usd", help="Of a wrong answer, where none is priced; above 0.")
+        float,
+        typer.Option(
+            "--error-usd", help="Cost of a wrong answer where the task names none; above 0."
+        ),
     ] = 1.0,
-    goal: Annotated[str, typer.Option("--goal", help="expected, tuned or accuracy.")] = "expected",
+    goal: Annotated[
+        str, typer.Option("--goal", help="How thresholds are chosen: expected, tuned or accuracy.")
+    ] = "expected",
     max_risk: Annotated[
-        float, typer.Option("--max-risk", min=0.0, max=0.99, help="Certify this error rate.")
+        float,
+        typer.Option(
+            "--max-risk",
+            min=0.0,
+            max=0.99,
+            help="Certify an error rate of at most this; 0: do not.",
+        ),
     ] = 0.0,
     max_loss_usd: Annotated[
-        float, typer.Option("--max-loss-usd", min=0.0, help="Bound what errors cost a request.")
+        float,
+        typer.Option(
+            "--max-loss-usd",
+            min=0.0,
+            help="Bound the cost of errors per request by this; 0: do not.",
+        ),
     ] = 0.0,
     doubt: Annotated[bool, typer.Option(help="Escalate on fitted doubt.")] = True,
     rules: Annotated[bool, typer.Option(help="Escalate by rules.toml.")] = True,
@@ -63,9 +90,13 @@ def route(
     ] = 0.0,
     hosting_usd_per_day: Annotated[
         float,
-        typer.Option("--hosting-usd-per-day", min=0.0, help="What the machine costs a day."),
+        typer.Option(
+            "--hosting-usd-per-day", min=0.0, help="What the serving machine costs a day."
+        ),
     ] = 0.0,
-    html: Annotated[Path | None, typer.Option("--html", help="With show: write a page.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="With show: write a page here.")
+    ] = None,
     limit: Limit = 0,
     seed: Seed = 0,
     dry_run: DryRun = False,

@@ -19,12 +19,15 @@ def run(
         str, typer.Option("--split", help="train or dev; a recorded run takes all without it.")
     ] = "",
     model: Annotated[
-        str, typer.Option("--model", help="Whose route; else the one last measured by this name.")
+        str,
+        typer.Option(
+            "--model", help="Model whose route is meant; else the one measured last by this name."
+        ),
     ] = "",
-    samples: Annotated[int, typer.Option("--samples", help="Draws per example.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", help="Answers drawn per example.")] = 1,
     temperature: Annotated[
         float,
-        typer.Option("--temperature", help="At which they are drawn; 0: the likeliest answer."),
+        typer.Option("--temperature", help="Temperature of the draws; 0: the likeliest answer."),
     ] = 0.0,
     limit: Limit = 0,
     seed: Seed = 0,

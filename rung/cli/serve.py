@@ -14,16 +14,29 @@ from rung.core.errors import ConfigError
 
 def serve(
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", min=0, max=65535, help="Port of the API; 0 takes a free one.")
     ] = 8080,
-    host: Annotated[str, typer.Option("--host", help="Elsewhere than here only with keys.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; other machines are let in only once there are keys.",
+        ),
+    ] = ("127.0.0.1"),
     admin_port: Annotated[
-        int, typer.Option("--admin-port", min=0, max=65535, help="Metrics and modes, only here.")
+        int,
+        typer.Option(
+            "--admin-port",
+            min=0,
+            max=65535,
+            help="Port of metrics and modes, on this machine only.",
+        ),
     ] = 8081,
     drain_s: Annotated[
-        float, typer.Option("--drain", min=0, help="Seconds to let requests end when stopped.")
+        float,
+        typer.Option(
+            "--drain", min=0, help="Seconds that running requests get to end when stopped."
+        ),
     ] = 30.0,
     log: Annotated[str, typer.Option("--log", help="error, warning or info (every call).")] = (
         "warning"

@@ -21,7 +21,7 @@ Since = Annotated[
         "--since", help="From this time on (2026-11-26T10:30); UTC unless it says an offset."
     ),
 ]
-Most = Annotated[int, typer.Option("--limit", min=0, help="0 means all.")]
+Most = Annotated[int, typer.Option("--limit", min=0, help="At most this many calls; 0: all.")]
 
 
 @app.command(name="list")

@@ -27,49 +27,76 @@ def train(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the examples.")] = 3,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Train examples; 0: all.")] = 0,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.0, help="Stop by this time; 0: after the epochs.")
+        float,
+        typer.Option(
+            "--minutes", min=0.0, help="Stop after this many minutes; 0: after the epochs."
+        ),
     ] = 0.0,
     learning_rate: Annotated[
         float,
-        typer.Option("--learning-rate", min=0.0, help="The highest one; 0: the method's own."),
+        typer.Option(
+            "--learning-rate", min=0.0, help="Highest learning rate; 0: the method's own."
+        ),
     ] = 0.0,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=0, help="Texts a step; 0: as suits their number.")
+        int,
+        typer.Option(
+            "--batch-size", min=0, help="Texts in a step; 0: chosen by how many there are."
+        ),
     ] = 0,
     precision: Annotated[
-        str, typer.Option("--precision", help="Of frozen weights: bf16, fp32, or as suits.")
+        str, typer.Option("--precision", help="Of the frozen weights: bf16, fp32 or auto.")
     ] = "auto",
     prompt: Annotated[
         str, typer.Option("--prompt", help="full, or bare (default): without instructions.")
     ] = "",
     learn: Annotated[
-        str, typer.Option("--learn", help="answer (default), or values: what a form leaves open.")
+        str,
+        typer.Option(
+            "--learn", help="answer (default), or values: only the tokens a form leaves open."
+        ),
     ] = "",
     parallel: Annotated[
         bool | None,
         typer.Option("--parallel/--no-parallel", help="Train for slots filled side by side."),
     ] = None,
     shuffled: Annotated[
-        bool, typer.Option("--shuffled", help="A form's slots in random order, so each also leads.")
+        bool,
+        typer.Option(
+            "--shuffled",
+            help="Write a form's slots in random order, so that each comes first sometimes.",
+        ),
     ] = False,
     slot_dropout: Annotated[
-        float, typer.Option("--slot-dropout", min=0.0, max=0.9, help="Leave slots out at random.")
+        float,
+        typer.Option(
+            "--slot-dropout",
+            min=0.0,
+            max=0.9,
+            help="Probability of leaving a slot out of a text, 0 to 0.9.",
+        ),
     ] = 0.0,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Examples instead of train: a repair batch.")
+        Path | None,
+        typer.Option(
+            "--data", help="Train on this batch of `rung repair --batch` instead of train."
+        ),
     ] = None,
     curate: Annotated[
-        bool, typer.Option("--curate/--no-curate", help="Leave out contradictions and repeats.")
+        bool,
+        typer.Option("--curate/--no-curate", help="Leave out contradictory and repeated examples."),
     ] = True,
     variants: Annotated[
         int,
         typer.Option(
-            "--variants", min=0, help="Examples to make of each workflow of train; 0: none."
+            "--variants", min=0, help="Examples to make anew of each workflow of train; 0: none."
         ),
     ] = 0,
     remaining: Annotated[
         bool | None,
-        typer.Option("--remaining/--no-remaining", help="Tell an agent which rows are left."),
+        typer.Option(
+            "--remaining/--no-remaining", help="Tell an agent after each write which rows are left."
+        ),
     ] = None,
     start: Annotated[
         str, typer.Option("--start", help="Adapter to go on from, by its whole name.")
