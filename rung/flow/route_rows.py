@@ -18,7 +18,7 @@ from rung.engines.open import price_of_model
 from rung.engines.prices import price_of
 from rung.flow.session import Session, situation
 from rung.ladder.baseline import reference_route
-from rung.ladder.climb import Step, draw
+from rung.ladder.climb import draw
 from rung.registry import find_route, promoted
 from rung.routes.escalation.fit import Logs
 from rung.routes.escalation.outcomes import Stage, person, stage_of
@@ -26,7 +26,7 @@ from rung.routes.escalation.policy import Person
 from rung.routes.escalation.rules_file import FILE, read_rules
 from rung.routes.escalation.signals import Signals
 from rung.routes.escalation.worth import Kind
-from rung.routes.evaluate import answer_all, to_row
+from rung.routes.evaluate import to_row
 from rung.routes.route import Route
 from rung.routes.runtime import Answer
 from rung.routes.spent import PERSON, answer_cost_usd
@@ -120,7 +120,7 @@ def gather(session: Session, asking: Asking) -> Gathered:
     words = read_rules(session.task.path / FILE).words
     signals = Signals(session.task, words)
     before = [signals.before(example.input) for example in examples]
-    answers = [_answers(session, route, examples) for route in routes]
+    answers = [session.climber.answers(route, examples, "dev") for route in routes]
     stages = [
         stage_of(
             route.name,
@@ -130,7 +130,7 @@ def gather(session: Session, asking: Asking) -> Gathered:
         for route, found in zip(routes, answers, strict=True)
     ]
     witnesses = tuple(_measured(session, name) for name in asking.witnesses)
-    heard = [_answers(session, route, examples) for route in witnesses]
+    heard = [session.climber.answers(route, examples, "dev") for route in witnesses]
     others = [[found[i].output for found in heard] for i in range(len(examples))]
     after = [
         [
@@ -160,22 +160,6 @@ def gather(session: Session, asking: Asking) -> Gathered:
 
 def _priced(asking: Asking, task: Task) -> float | None:
     return None if task.error_cost is not None else asking.error_usd
-
-
-def _answers(session: Session, route: Route, examples: Sequence[Example]) -> list[Answer]:
-    found = []
-    for item in answer_all(route, session.runtime, examples):
-        found.append(item.answer)
-        session.climber.tell(
-            Step(
-                route=route.name,
-                split="dev",
-                done=len(found),
-                total=len(examples),
-                cached=item.cached,
-            )
-        )
-    return found
 
 
 def _rows(

@@ -18,7 +18,8 @@ from itertools import islice
 
 import numpy as np
 
-from rung.core.records import Row
+from rung.core.errors import EngineError
+from rung.core.records import OUTAGE, Row
 from rung.core.seeds import derive_seed
 from rung.engines.prices import Price
 from rung.ladder.measure import cost_per_accepted, to_arm
@@ -142,19 +143,30 @@ class Climber:
                 turn.reverse()
         return found
 
-    def answers(self, route: Route, examples: Sequence[Example]) -> list[Answer]:
-        """Have a route answer train examples, for a rung that fits on its answers."""
+    def answers(
+        self, route: Route, examples: Sequence[Example], split: str = "train"
+    ) -> list[Answer]:
+        """Have a route answer examples, for something that is fitted on its answers.
+
+        Raises EngineError where an outage left some without: they would be fitted on as errors.
+        """
         found = []
         for answered in answer_all(route, self.runtime, examples):
             found.append(answered.answer)
             self.tell(
                 Step(
                     route=route.name,
-                    split="train",
+                    split=split,
                     done=len(found),
                     total=len(examples),
                     cached=answered.cached,
                 )
+            )
+        if lost := [answer for answer in found if answer.stop == OUTAGE]:
+            raise EngineError(
+                f"{len(lost)} of {len(found)} answers of {route.name!r} are missing:"
+                f" {lost[0].reason}",
+                hint="the same command asks for these alone",
             )
         return found
 

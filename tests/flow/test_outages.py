@@ -55,6 +55,24 @@ def test_the_gate_does_not_judge_while_answers_are_missing(tmp_path: Path) -> No
         assert len(session.store.openings(task.split_hashes["holdout"])) == 1
 
 
+def test_nothing_is_fitted_on_answers_that_are_missing(tmp_path: Path) -> None:
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=120)
+    task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
+    gone = [True]
+
+    def flaky(request: Request) -> str:
+        if gone and gone.pop():
+            raise EngineError("asking old: 503", retryable=True)
+        return '{"label": "billing"}'
+
+    with open_session(task) as session:
+        engine = FakeEngine("fake:old", script=flaky, capabilities=tickets.ABILITIES)
+        session.runtime._engines["fake:old"] = engine
+        with pytest.raises(EngineError, match="1 of 5 answers of 'old' are missing"):
+            session.climber.answers(blank("old"), task.train[:5])
+        assert len(session.climber.answers(blank("old"), task.train[:5])) == 5
+
+
 def test_nothing_to_do_is_not_done_by_an_outage() -> None:
     task = make_bundled("operations", "ops", num_train=1, num_dev=1, num_holdout=1)
     idle = replace(
