@@ -94,9 +94,9 @@ def train(
     others = [load(name) for name in options.also]
     check_mixture(task, others, options.method)
     options = _going_on(task, options)
+    own, *theirs = lessons = _lessons(task, others, options)
     _pull(options.model, tell)
     base = base_path(options.model)
-    own, *theirs = lessons = _lessons(task, others, options)
     run = RunDir("train", task.name, _settings(lessons, options, base_hash(base)))
     run.write_json("curation.json", own.report)
     alone: AbstractContextManager[None] = nullcontext() if dry_run else run.alone()

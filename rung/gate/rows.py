@@ -130,7 +130,8 @@ def read_rows(path: Path) -> list[Row]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise GateError(f"cannot read results file {path}: {error}", hint=_HINT) from error
+        reason = getattr(error, "strerror", None) or error
+        raise GateError(f"cannot read results file {path}: {reason}", hint=_HINT) from error
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), start=1):

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
         (("--prompt", "none"), "--prompt is 'none', not one of full, bare"),
         (("--learn", "all"), "not one of answer, values"),
         (("--learning-rate", "2"), "not between 0 and 1"),
+        (("--data", "absent.jsonl"), "absent.jsonl"),
     ],
 )
 def test_bad_input_is_named(
