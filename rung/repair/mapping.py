@@ -88,7 +88,7 @@ def build_map(
     trained = [one for one in clusters if one.remedy.is_training]
     return RepairMap(
         task=task.name,
-        route=run.name,
+        route=run.route.name if run.route else run.name,
         split=split,
         num_examples=len(gathered),
         num_failed=len({miss.example for miss in misses}),

@@ -109,7 +109,7 @@ class WorldReader:
                 requirement=f"never:{name}",
                 cause="forbidden",
                 detail=name,
-                expected="never",
+                expected=f"never: {name}",
                 got="done",
             )
             for name in row.forbidden

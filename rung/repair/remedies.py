@@ -213,7 +213,7 @@ def _lacking(e: Evidence, rung: Rung) -> Iterator[str]:
     if e.num_samples < MIN_SAMPLES:
         yield (
             f"{needs} {MIN_SAMPLES} samples of an example to tell right answers from wrong ones,"
-            f" there are {e.num_samples} (rung run --samples {MIN_SAMPLES})"
+            f" there are {e.num_samples} (rung run --samples {MIN_SAMPLES} --temperature 0.7)"
         )
     elif not e.sometimes_right:
         yield f"{needs} {low:.0%} to {high:.0%} of the samples right, {e.p_pass:.0%} are"

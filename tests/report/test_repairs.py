@@ -36,7 +36,9 @@ def repair(tmp_path: Path) -> RepairMap:
         error_cost=None,
     )
     rows = [jobs.row(task, one, label=NAMES[(at + 1) % 3]) for at, one in enumerate(dev)]
-    gone = replace(rows[0], output=None, status="failed", error="connection refused", cost_usd=0.0)
+    gone = replace(
+        rows[0], output=None, status="failed", error="connection refused", cause="outage"
+    )
     right = Run(name="strong", rows=tuple(jobs.row(task, one) for one in dev))
     run = Run(name="form", rows=(gone, *rows[1:]))
     return build_map(task, FormReader(task), run, split="dev", reference=right, after=right)
