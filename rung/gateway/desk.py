@@ -349,23 +349,23 @@ class Desk:
             return self._engines[model]
 
     def _frontier(self, kit: _Kit, model: str, slots: tuple[str, ...]) -> Route:
-        with self._lock:
-            if (model, slots) not in kit.frontier:
-                from rung.ladder.baseline import reference_route
-                from rung.ladder.rung import Situation
+        # Without the desk's lock: a runtime that opens an engine has its own and waits for this one.
+        if (model, slots) not in kit.frontier:
+            from rung.ladder.baseline import reference_route
+            from rung.ladder.rung import Situation
 
-                runtime = self._part(kit, slots)
-                kit.frontier[model, slots] = reference_route(
-                    Situation(
-                        task=runtime.task,
-                        form=runtime.form,
-                        artifacts=runtime.artifacts,
-                        model=model,
-                        capabilities=runtime.engine(model).capabilities,
-                        answers=_answers_nothing,
-                    )
+            runtime = self._part(kit, slots)
+            kit.frontier[model, slots] = reference_route(
+                Situation(
+                    task=runtime.task,
+                    form=runtime.form,
+                    artifacts=runtime.artifacts,
+                    model=model,
+                    capabilities=runtime.engine(model).capabilities,
+                    answers=_answers_nothing,
                 )
-            return kit.frontier[model, slots]
+            )
+        return kit.frontier[model, slots]
 
 
 def models_of(route: Route) -> Iterator[str]:

@@ -106,6 +106,30 @@ def test_work_beside_leaves_room_and_a_slow_engine_holds_up_no_other(models: Mod
     assert elsewhere == "ok"
 
 
+def test_an_engine_is_never_waited_for_with_the_desk_locked(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rung.routes.runtime import Runtime
+
+    store = Store()
+    desk = Desk(store, queue=8, open_engine=models.open)
+    locked = []
+    opened = Runtime.engine
+
+    def engine(self: Runtime, model: str, adapter: str = "") -> Any:
+        locked.append(desk._lock._is_owned())  # type: ignore[attr-defined]
+        return opened(self, model, adapter)
+
+    monkeypatch.setattr(Runtime, "engine", engine)
+    try:
+        for frontier in ("", "http:strong"):
+            asyncio.run(desk.answer("mail", TEXT, frontier=frontier))
+    finally:
+        desk.close()
+        store.close()
+    assert len(locked) >= 2 and not any(locked)
+
+
 def test_a_canary_with_much_to_judge_is_judged_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
 
