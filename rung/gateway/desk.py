@@ -349,7 +349,7 @@ class Desk:
             return self._engines[model]
 
     def _frontier(self, kit: _Kit, model: str, slots: tuple[str, ...]) -> Route:
-        # Without the desk's lock: a runtime that opens an engine has its own and waits for this one.
+        # without the desk's lock: a runtime that opens an engine holds its own and waits for it
         if (model, slots) not in kit.frontier:
             from rung.ladder.baseline import reference_route
             from rung.ladder.rung import Situation
