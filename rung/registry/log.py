@@ -190,11 +190,12 @@ def measured(store: Store, task: str) -> list[Route]:
 
 def find_route(store: Store, task: str, name: str, *, model: str = "") -> Route:
     """Return the latest measured route by name, or by the first 6 or more digits of its hash; with
-    a model, of those that ask it.
+    a model, of those that ask no other themselves.
 
     Raises ConfigError listing what there is.
     """
-    routes = [route for route in measured(store, task) if not model or route.model == model]
+    known = measured(store, task)
+    routes = [route for route in known if not model or route.model in ("", model)]
     for route in routes:
         if len(name) >= 6 and route.hash.startswith(name):
             return route

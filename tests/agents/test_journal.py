@@ -133,7 +133,10 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(tmp_path: Path) -> No
     expected, _ = resume(whole)
     assert episode.calls == expected.calls
     assert [s.observation for s in episode.steps] == [s.observation for s in expected.steps]
-    assert (tmp_path / "board.json").read_text() == (whole / "board.json").read_text()
+    boards = [json.loads((at / "board.json").read_text()) for at in (tmp_path, whole)]
+    for board in boards:  # the keys of calls name the run too
+        board["done"] = {key.rpartition(":")[2]: told for key, told in board["done"].items()}
+    assert boards[0] == boards[1]
 
 
 class Log:

@@ -78,10 +78,11 @@ def test_routes_are_found_by_name_and_hash() -> None:
 def test_a_route_of_another_model_is_not_taken_for_the_one_asked_for() -> None:
     store = Store()
     small, large = (replace(A, model=model) for model in ("small", "large"))
-    record_candidates(store, "t", [large])
+    record_candidates(store, "t", [large, B])
     record_candidates(store, "t", [small])
     assert find_route(store, "t", "a") == small
     assert find_route(store, "t", "a", model="large") == large
+    assert find_route(store, "t", "b", model="large") == B, "it asks no model"
     with pytest.raises(ConfigError, match="no measured route 'a' of huge"):
         find_route(store, "t", "a", model="huge")
     store.close()
