@@ -27,6 +27,7 @@ from rung.engines.hosted import host_of
 SERVERS = ("auto", *DIALECTS)
 
 MAX_IN_FLIGHT = 64
+"""As many as an engine holds connections (`loop_thread.py`)."""
 
 _KEYS = {
     "base_url": tables.text,

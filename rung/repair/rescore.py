@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rung.core.errors import TaskError
 from rung.core.records import Row
 from rung.repair.mapping import Run
 from rung.repair.readers import STOPS
-from rung.routes.acting import score_in
+from rung.routes.evaluate import scores_of
 from rung.routes.spent import PERSON
 from rung.tasks.answers import Answers
-from rung.tasks.scorers import Score, score_output
 from rung.tasks.task import Example, Task
 from rung.worlds.open import open_world
 
@@ -42,16 +40,19 @@ class _Scorer:
             return row
         if PERSON in row.spent_usd:  # what a person was left to answer counts as right
             row = replace(row, output=self._solved(example))
-        try:
-            partial = self._score(example, row)
-            score = partial if row.status != "failed" or self._world else self._without(example)
-        except TaskError as problem:
-            partial = score = self._without(example)
-            row = replace(row, error=str(problem))
+        score, partial, problem = scores_of(
+            self._task,
+            self._world,
+            example,
+            row.output,
+            failed=row.status == "failed",
+            stop=row.cause if row.cause in STOPS else "",
+        )
         return replace(
             row,
             score=partial.score,
             strict=score.strict,
+            error=problem or row.error,
             error_cost_usd=score.error_cost_usd,
             fields=dict(partial.fields),
             forbidden=score.forbidden,
@@ -64,17 +65,6 @@ class _Scorer:
         if self._world is not None:
             return "extra_writes" in row.fields
         return row.output.keys() <= self._fields
-
-    def _score(self, example: Example, row: Row) -> Score:
-        if self._world is None:
-            return score_output(self._task, example, row.output)
-        stop = row.cause if row.cause in STOPS else ""
-        return score_in(self._world, self._task, example, row.output, stop)
-
-    def _without(self, example: Example) -> Score:
-        if self._world is None:
-            return score_output(self._task, example, None)
-        return score_in(self._world, self._task, example, None)
 
     def _solved(self, example: Example) -> dict[str, object]:
         if self._world is None:

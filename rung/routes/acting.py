@@ -93,13 +93,6 @@ def solve(runtime: Runtime, example: Example) -> Answer:
 
 
 def score_calls(
-    runtime: Runtime, example: Example, output: Mapping[str, Any] | None, stop: str = ""
-) -> Score:
-    """Return what an answer's calls are worth in a runtime's world; see `score_in`."""
-    return score_in(runtime.world, runtime.task, example, output, stop)
-
-
-def score_in(
     world: World, task: Task, example: Example, output: Mapping[str, Any] | None, stop: str = ""
 ) -> Score:
     """Return what an answer's calls are worth; no answer is one without calls.

@@ -22,7 +22,8 @@ from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.routes.spent import answer_cost_usd, by_person, spent_usd
 from rung.tasks.scorers import Score, score_output
-from rung.tasks.task import Example
+from rung.tasks.task import Example, Task
+from rung.worlds.world import World
 
 MAX_OUTAGES = 3
 """Outages in a row after which the engine is taken to be gone."""
@@ -125,14 +126,11 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
     """
     if by_person(found):
         found = replace(found, output=solve(runtime, example).output)
-    usable = found.output if runtime.task.world or found.status != "failed" else None
-    error = found.reason or None
-    try:
-        score = _score(runtime, example, usable, found.stop)
-        partial = _score(runtime, example, found.output, found.stop)
-    except TaskError as problem:
-        score = partial = _score(runtime, example, None)
-        error = str(problem)
+    world = runtime.world if runtime.task.world else None
+    failed = found.status == "failed"
+    score, partial, problem = scores_of(
+        runtime.task, world, example, found.output, failed=failed, stop=found.stop
+    )
     if found.stop in (OUTAGE, REFUSED):
         score = partial = replace(score, score=0.0, strict=False, cause=found.stop)
     return Row(
@@ -147,7 +145,7 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
         latency_ms=found.latency_ms,
         cost_usd=answer_cost_usd(price, found),
         spent_usd=spent_usd(found),
-        error=error,
+        error=problem or found.reason or None,
         status=found.status,
         error_cost_usd=score.error_cost_usd,
         fields=dict(partial.fields),
@@ -156,9 +154,28 @@ def to_row(runtime: Runtime, example: Example, found: Answer, price: Price, samp
     )
 
 
-def _score(
-    runtime: Runtime, example: Example, output: dict[str, Any] | None, stop: str = ""
-) -> Score:
-    if runtime.task.world:
-        return score_calls(runtime, example, output, stop)
-    return score_output(runtime.task, example, output)
+def scores_of(
+    task: Task,
+    world: World | None,
+    example: Example,
+    output: dict[str, Any] | None,
+    *,
+    failed: bool,
+    stop: str = "",
+) -> tuple[Score, Score, str]:
+    """Return what an answer is worth, what the fields it got right are, and why a scorer raised.
+
+    An answer that failed is worth what no answer is, except in a world, where what was done counts.
+    """
+
+    def score(said: dict[str, Any] | None, stop: str = "") -> Score:
+        if world is not None:
+            return score_calls(world, task, example, said, stop)
+        return score_output(task, example, said)
+
+    try:
+        partial = score(output, stop)
+        return (score(None) if failed and world is None else partial), partial, ""
+    except TaskError as error:
+        none = score(None)
+        return none, none, str(error)

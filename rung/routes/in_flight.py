@@ -1,7 +1,7 @@
 """Several answers at once, for a server that works on several requests; and who pays for the time.
 
-How many is the server's business (`in_flight` in engines.toml). Works are begun and told in the
-order given, so that a run depends on its seed alone. What a work is is not known here.
+How many a route may have is said here, from `in_flight` in engines.toml. Works are begun and told
+in the order given, so that a run depends on its seed alone; what a work does is not known here.
 """
 
 from __future__ import annotations

@@ -117,7 +117,8 @@ class Route:
             )
         agent = replace(self.agent, temperature=temperature) if self.agent else None
         own = 0.0 if agent else temperature
-        return replace(self, name=f"{self.name}+t{temperature:g}", agent=agent, temperature=own)
+        name = self.name.rpartition("+t")[0] if self.draws else self.name
+        return replace(self, name=f"{name}+t{temperature:g}", agent=agent, temperature=own)
 
     def drawn(self, sample: int) -> Route:
         """Return the route that draws an example's n-th sample (0, …): the seed alone differs."""

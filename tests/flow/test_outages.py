@@ -22,6 +22,19 @@ from rung.tasks.importer import init_task
 from rung.worlds.catalog import make_bundled
 
 
+class Flaky:
+    """Is out of reach for the first request."""
+
+    def __init__(self) -> None:
+        self.num_asked = 0
+
+    def __call__(self, request: Request) -> str:
+        self.num_asked += 1
+        if self.num_asked == 1:
+            raise EngineError("asking old: 503", retryable=True)
+        return '{"label": "billing"}'
+
+
 def blank(name: str) -> Route:
     return Route(name=name, rung="blank", output="blank", model=f"fake:{name}")
 
@@ -29,15 +42,8 @@ def blank(name: str) -> Route:
 def test_the_gate_does_not_judge_while_answers_are_missing(tmp_path: Path) -> None:
     csv = tickets.write_csv(tmp_path / "mail.csv", rows=400)
     task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
-    gone = [True]
-
-    def flaky(request: Request) -> str:
-        if gone and gone.pop():
-            raise EngineError("asking old: 503", retryable=True)
-        return '{"label": "billing"}'
-
     with open_session(task) as session:
-        for name, script in (("old", flaky), ("new", lambda request: '{"label": "billing"}')):
+        for name, script in (("old", Flaky()), ("new", lambda request: '{"label": "billing"}')):
             session.runtime._engines[f"fake:{name}"] = FakeEngine(
                 f"fake:{name}", script=script, capabilities=tickets.ABILITIES
             )
@@ -58,15 +64,8 @@ def test_the_gate_does_not_judge_while_answers_are_missing(tmp_path: Path) -> No
 def test_nothing_is_fitted_on_answers_that_are_missing(tmp_path: Path) -> None:
     csv = tickets.write_csv(tmp_path / "mail.csv", rows=120)
     task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
-    gone = [True]
-
-    def flaky(request: Request) -> str:
-        if gone and gone.pop():
-            raise EngineError("asking old: 503", retryable=True)
-        return '{"label": "billing"}'
-
     with open_session(task) as session:
-        engine = FakeEngine("fake:old", script=flaky, capabilities=tickets.ABILITIES)
+        engine = FakeEngine("fake:old", script=Flaky(), capabilities=tickets.ABILITIES)
         session.runtime._engines["fake:old"] = engine
         with pytest.raises(EngineError, match="1 of 5 answers of 'old' are missing"):
             session.climber.answers(blank("old"), task.train[:5])

@@ -9,7 +9,7 @@ import jobs
 from rung.core.records import Row
 from rung.repair.mapping import Run
 from rung.repair.rescore import rescored
-from rung.routes.acting import score_in
+from rung.routes.acting import score_calls
 from rung.tasks.task import FieldScoring, Task
 from rung.worlds.operations import Operations
 from rung.worlds.operations.generate import write_example
@@ -65,7 +65,7 @@ def test_what_a_person_was_left_to_answer_stays_right(tmp_path: Path) -> None:
 def test_calls_are_played_against_todays_target(tmp_path: Path) -> None:
     task = replace(jobs.task(tmp_path), world="operations")
     example = write_example(KNOWN[0], "dev", "e", 0)
-    scored = score_in(Operations(), task, example, {"calls": []})
+    scored = score_calls(Operations(), task, example, {"calls": []})
     row = Row(
         example="e",
         group=example.group,

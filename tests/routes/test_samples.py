@@ -58,6 +58,7 @@ def test_a_route_at_a_temperature_is_another_route_by_name_and_hash() -> None:
     warm = BLANK.at_temperature(0.7)
     assert (warm.name, warm.draws, BLANK.draws) == ("blank+t0.7", True, False)
     assert warm.hash != BLANK.hash
+    assert warm.at_temperature(0.9).name == "blank+t0.9"
     agent = Route(name="agent", rung="agent", output="agent", model="x", agent=AgentSpec())
     drawn = agent.at_temperature(0.7).drawn(2)
     assert drawn.agent is not None
