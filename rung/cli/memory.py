@@ -77,7 +77,7 @@ def _show(name: str, owner: str, tenant: str, *, as_json: bool) -> None:
 
 
 def _list(name: str, *, as_json: bool) -> None:
-    from rung.flow.memory import people
+    from rung.flow.memory import EVERY_TASK, people
 
     found = people(name)
     for one in found:
@@ -88,4 +88,4 @@ def _list(name: str, *, as_json: bool) -> None:
             facts = f"{one.num_facts} facts, {one.first} to {one.last}"
             print(f"{one.owner}   {facts}   task: {one.task}{tenant}")
     if not found:
-        say(f"nobody is remembered in {name}")
+        say(f"nobody is remembered in {'any task' if name == EVERY_TASK else name}")

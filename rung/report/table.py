@@ -77,6 +77,7 @@ def render_run(arm: Arm, console: Console) -> None:
     console.print()
     mean = f"{fmt.score(arm.score)} ± {fmt.score(arm.score_sd)}"
     p50, p95 = fmt.latency(arm.latency_p50_ms), fmt.latency(arm.latency_p95_ms)
+    answers = f", {len(arm.rows)} answers" if len(arm.rows) > arm.num_examples else ""
     facts = [
         ("score", f"{mean}  {fmt.interval(arm.score_ci)}"),
         ("strict", f"{fmt.percent(arm.strict)}  {fmt.percent_interval(arm.strict_ci)}"),
@@ -84,7 +85,7 @@ def render_run(arm: Arm, console: Console) -> None:
         ("tokens", _tokens_line(arm)),
         *([("effort", _effort_line(arm))] if arm.passes else []),
         ("cost", _cost_line(arm)),
-        ("n", f"{arm.num_examples} examples in {arm.num_groups} groups"),
+        ("n", f"{arm.num_examples} examples in {arm.num_groups} groups{answers}"),
     ]
     for name, value in facts:
         _print_fact(name, value, console)
