@@ -187,5 +187,5 @@ def test_a_comparison_that_needs_no_more_examples(console_of):
 def test_several_answers_an_example_are_counted(climbs, console_of):
     console = console_of(80)
     rows = tuple(replace(climbs.make_row("a", 0.0), sample=sample) for sample in range(3))
-    render_run(climbs.make_arm("form+t0.7", rows), console)
+    render_run(climbs.make_arm("form+t0.7", rows, num_examples=1), console)
     assert "1 examples in 1 groups, 3 answers" in console.file.getvalue()
