@@ -8,7 +8,11 @@ agent that reaches its model through the gateway alone. `specialist` has the ada
 request only, as it was trained; `base` is the same model without it, told its job and its tools;
 `other` is that agent on `--other`, a stronger model. Dev examples, one of each group in turn.
 Loaded cost counts the machine from the start of the server, the other one its answers only. What
-the gateway captured is compared with what was asked. Use a quiet machine. Nothing here is a test.
+the gateway captured is compared with what was asked.
+
+`--out` keeps a line a trajectory; what it holds is not played again, its time is counted as if the
+server had not stopped, and the calls kept are those of this process. Use a quiet machine. Nothing
+here is a test.
 """
 
 from __future__ import annotations
@@ -173,17 +177,31 @@ def line(arm: str, runs: Sequence[Trajectory], loaded_s: float, kept: int) -> st
     return f"| {' | '.join(map(str, cells))} |"
 
 
+def kept(out: Path | None, arm: str, examples: Sequence[Example]) -> list[Trajectory]:
+    """Return the trajectories of an arm that a file holds, one of each of the examples."""
+    if out is None or not out.exists():
+        return []
+    lines = (Trajectory(**json.loads(text)) for text in out.read_text("utf-8").splitlines())
+    wanted = {example.id for example in examples}
+    found = {run.example: run for run in lines if run.arm == arm and run.example in wanted}
+    return list(found.values())
+
+
 def measure(arm: Arm, session: Session, examples: Sequence[Example], out: Path | None) -> str:
     """Play the examples behind a gateway of their own; return the row of the table."""
-    runs, start_ms = [], monotonic_ms()
+    runs = kept(out, arm.name, examples)
+    done, earlier_s = {run.example for run in runs}, sum(run.wall_ms for run in runs) / 1000.0
+    start_ms = monotonic_ms()
     with tempfile.TemporaryDirectory() as home:
         with served(arm, Path(home)) as engine:
             for example in examples:
+                if example.id in done:
+                    continue
                 runs.append(play(arm, session, engine, example))
                 if out:
-                    with out.open("a") as file:
+                    with out.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(runs[-1])) + "\n")
-        loaded_s = (monotonic_ms() - start_ms) / 1000.0
+        loaded_s = earlier_s + (monotonic_ms() - start_ms) / 1000.0
         return line(arm.name, runs, loaded_s, captured(Path(home)))
 
 
