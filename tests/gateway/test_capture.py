@@ -19,6 +19,7 @@ from gateways import CHAT, Upstream, gateway, kept, write_endpoints
 from rung.core.config import home
 from rung.core.errors import StoreError
 from rung.gateway import passthrough
+from rung.gateway import writer as writer_module
 from rung.gateway.capture import Seen, conversation_of
 from rung.gateway.names import Names
 from rung.gateway.settings import Capture, Settings
@@ -197,6 +198,21 @@ def test_one_wait_for_the_disk_serves_many_calls() -> None:
 
     asyncio.run(work())
     assert sum(batches) == 50 and len(batches) <= 2
+
+
+@pytest.mark.parametrize(
+    ("durable", "at_once", "pauses"), [(True, 8, 1), (True, 7, 0), (False, 8, 0)]
+)
+def test_only_where_many_wait_for_the_disk_is_the_next_transaction_put_off(
+    monkeypatch: pytest.MonkeyPatch, durable: bool, at_once: int, pauses: int
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(writer_module.time, "sleep", slept.append)
+    writer = BatchWriter(lambda calls: None, durable=durable)
+    for number in (at_once, 1):
+        writer._pending.extend((lambda: call("c"), None) for _ in range(number))
+        writer._write_pending()
+    assert slept == [writer_module.BUSY_GATHER_S] * pauses
 
 
 def test_a_call_that_cannot_be_kept_takes_no_other_with_it() -> None:
