@@ -13,15 +13,15 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import uuid4
 
 from rung.core.errors import RungError, StoreError, TaskError
-from rung.core.files import hold_alone
+from rung.core.files import alone
 from rung.core.spelling import quote
 from rung.tasks.user_code import failed
 from rung.worlds.world import Call, Result, Session
@@ -87,34 +87,16 @@ class FileJournal:
             raise StoreError(f"reading {self._path} failed: {error.strerror or error}") from None
         return [json.loads(line) for line in data.split(b"\n")[:-1]]
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Let no other process work on this conversation meanwhile; a kill lets go.
 
         Raises StoreError at once where another one does, or where no file can be locked.
         """
-        path = self._path.with_suffix(".lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab")
-        except OSError as error:
-            raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
-        with file:
-            try:
-                hold_alone(file)
-                is_held = path.stat().st_ino == os.fstat(file.fileno()).st_ino
-            except OSError:
-                is_held = False
-            if not is_held:
-                raise StoreError(
-                    "another process is working on this very input",
-                    hint="wait for it, then ask again: its answer is kept",
-                )
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # Windows keeps a file that is open
-                    path.unlink()
+        busy = StoreError(
+            "another process is working on this very input",
+            hint="wait for it, then ask again: its answer is kept",
+        )
+        return alone(self._path.with_suffix(".lock"), busy, remove=True)
 
     def remove(self) -> None:
         """Delete the file, once what came of the conversation is kept elsewhere."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from rung.core.errors import StoreError
+from rung.core.errors import RungError, StoreError
 
 if sys.platform == "win32":
     import msvcrt
@@ -38,6 +40,38 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             raise
     except OSError as error:
         raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+
+
+@contextmanager
+def alone(path: Path, busy: RungError, *, remove: bool = False) -> Iterator[None]:
+    """Hold a lock file while the block runs; a kill lets go. `remove` deletes the file at the end.
+
+    Raises `busy` at once where another process holds it, StoreError where it cannot be written or
+    locked.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+    with file:
+        if not _is_held(path, file):
+            raise busy
+        try:
+            yield
+        finally:
+            if remove:
+                with suppress(OSError):  # Windows keeps a file that is open
+                    path.unlink()
+
+
+def _is_held(path: Path, file: IO[bytes]) -> bool:
+    """Hold an open file, and see that it was not deleted meanwhile by who held it before."""
+    try:
+        hold_alone(file)
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except OSError:
+        return False
 
 
 def hold_alone(handle: IO[bytes]) -> None:

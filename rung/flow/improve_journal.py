@@ -7,14 +7,13 @@ killed goes on from. What the steps are is in `improve.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from rung.core import config
+from rung.core import config, files
 from rung.core.clock import now_utc
 from rung.core.errors import ConfigError
-from rung.core.files import hold_alone
 from rung.gateway.schedule import (
     BEGAN,
     ENABLED,
@@ -135,15 +134,9 @@ def is_unclimbed(lines: Sequence[RoundLine]) -> bool:
     return bool(events) and events[-1] == ROTATED
 
 
-@contextmanager
-def alone() -> Iterator[None]:
+def alone() -> AbstractContextManager[None]:
     """Hold this home's rounds. Raises ConfigError when another process makes one."""
-    config.home().mkdir(parents=True, exist_ok=True)
-    with (config.home() / "improve.lock").open("wb") as handle:
-        try:
-            hold_alone(handle)
-        except OSError:
-            raise ConfigError(
-                "another round is running", hint="wait for its end: rung improve NAME --history"
-            ) from None
-        yield
+    busy = ConfigError(
+        "another round is running", hint="wait for its end: rung improve NAME --history"
+    )
+    return files.alone(config.home() / "improve.lock", busy)

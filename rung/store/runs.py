@@ -10,8 +10,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from rung.core import config
 from rung.core.clock import now_utc
 from rung.core.errors import StoreError
-from rung.core.files import hold_alone, write_atomic
+from rung.core.files import alone, write_atomic
 from rung.core.hashing import short_hash
 
 _MAX_NAME_CHARS = 80
@@ -54,26 +54,16 @@ class RunDir:
         if not (self.path / "config.json").exists():
             self.write_json("config.json", resolved)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Let no other process work in the folder meanwhile; a kill lets go.
 
         Raises StoreError, naming the folder, at once where another one does.
         """
-        path = self.path / "lock"
-        try:
-            file = path.open("ab")
-        except OSError as error:
-            raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
-        with file:
-            try:
-                hold_alone(file)
-            except OSError:
-                raise StoreError(
-                    f"another process is at work in {self.path}",
-                    hint="wait for it: the same command then finds what it has done",
-                ) from None
-            yield
+        busy = StoreError(
+            f"another process is at work in {self.path}",
+            hint="wait for it: the same command then finds what it has done",
+        )
+        return alone(self.path / "lock", busy)
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write one JSON file whole; return its path."""

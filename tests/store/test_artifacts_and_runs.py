@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rung.core import config
 from rung.core.errors import StoreError
+from rung.core.files import alone
 from rung.store import Artifacts, RunDir, file_name, runs
 
 
@@ -100,3 +101,19 @@ def test_rows_are_lines_of_json() -> None:
     path = run.write_rows("rows.jsonl", ({"i": i, "é": "\n"} for i in range(2)))
     assert path.read_text("utf-8") == '{"i": 0, "é": "\\n"}\n{"i": 1, "é": "\\n"}\n'
     assert run.write_json("x.json", {"a": None}).read_text("utf-8") == '{\n "a": null\n}\n'
+
+
+def test_a_lock_file_that_is_deleted_at_its_end_is_not_held_by_two(tmp_path: Path) -> None:
+    path, busy = tmp_path / "j.lock", StoreError("busy")
+    with alone(path, busy, remove=True):
+        with pytest.raises(StoreError, match="busy"), alone(path, busy):
+            pass
+        path.unlink()  # as by the process that held it before
+        path.touch()
+        with alone(path, busy):
+            pass
+    assert not path.exists()
+    (tmp_path / "file").touch()
+    said = "writing .*j.lock failed"
+    with pytest.raises(StoreError, match=said), alone(tmp_path / "file" / "j.lock", busy):
+        pass
