@@ -29,6 +29,8 @@ class Models:
         """Of an outage: a time-out does, a wrong key does not."""
         self.refuses: set[str] = set()
         """Models whose server answers 400 to an input that says `odd`."""
+        self.short: set[str] = set()
+        """Models that an input which says `long` does not fit."""
         self.asked: list[str] = []
         self.meanwhile: Callable[[str], object] = lambda model: None
         """Called with the model before it answers."""
@@ -41,6 +43,8 @@ class Models:
                 raise EngineError(f"{model} is down", retryable=self.passes)
             if model in self.refuses and "odd" in request.messages[-1].content:
                 raise EngineError(f"{model} refused the request (400)", rejected=True)
+            if model in self.short and "long" in request.messages[-1].content:
+                raise EngineError(f"{model}: it does not fit", of_input=True)
             label = "shipping" if model.startswith("http:") else "billing"
             if request.choices:
                 return next((c for c in request.choices if label in c), request.choices[0])

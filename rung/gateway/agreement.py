@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 
 
 def count(store: Store, runtime: Runtime, route: Route, shadow: Shadow, specialist: Said) -> None:
-    """Add one comparison; none is made with a frontier that had no answer, nor of an input that the
-    specialist's server refused."""
+    """Add one comparison; none is made with a frontier that had no answer, or refused the input."""
     frontier, asked = shadow.frontier, specialist.asked
-    if specialist.refused:
-        return
     if frontier.asked.status not in (*GOOD, "escalated") or asked.route != route.name:
         return
     theirs = frontier.asked.output or {}

@@ -34,7 +34,7 @@ class Said:
     filled_by: Mapping[str, ArmName] = field(default_factory=dict)
     """Of a merged answer: the arm of each field."""
     refused: bool = False
-    """Its server refused this input, so the answer failed."""
+    """The model or its server refused this input, so the answer failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

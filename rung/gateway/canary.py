@@ -42,7 +42,8 @@ class Unit:
     arm: ArmName
     """As it was assigned, whoever answered in the end."""
     failed: bool = False
-    """The specialist had no valid answer to one of its inputs."""
+    """The specialist had no valid answer to one of its inputs, or refused one that the frontier
+    answered."""
     accepted: float | None = None
     """Share of its answers that were accepted, 0 to 1; None while nobody has said."""
 

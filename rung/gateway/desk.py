@@ -45,13 +45,14 @@ class Outage(Exception):  # noqa: N818 - the caller falls back or refuses
 
 
 class Refused(Exception):  # noqa: N818 - the caller says so
-    """A server refuses this request as it stands; it answers others."""
+    """A model or its server refuses this input as it stands; it answers others."""
 
-    def __init__(self, error: EngineError, asked: Asked) -> None:
-        super().__init__(error.message)
-        self.error = error
+    def __init__(self, asked: Asked, rejected: EngineError | None = None) -> None:
+        super().__init__(asked.reason)
         self.asked = asked
         """The failed answer that it is."""
+        self.rejected = rejected
+        """Where a server did it, which does not say whether the input is at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,10 +207,11 @@ class Desk:
                 loop = asyncio.get_running_loop()
                 found = await loop.run_in_executor(pool.threads, work, task, *given)
         except Refused as refused:
-            if self._is_of_input(task, model, text):
+            rejected = refused.rejected
+            if rejected is None or self._is_of_input(task, model, text):
                 raise
-            self._tell_outage(task, model, refused.error)
-            raise Outage(str(refused.error)) from None
+            self._tell_outage(task, model, rejected)
+            raise Outage(str(rejected)) from None
         except EngineError as error:
             self._tell_outage(task, model, error)
             raise Outage(str(error)) from None
@@ -259,7 +261,10 @@ class Desk:
         price = price_of_model(chosen.model)
         with _refusing(chosen):
             found = answer(chosen, runtime, example)
-        return asked(chosen, price, found, None if slots else runtime.task.replies)
+        told = asked(chosen, price, found, None if slots else runtime.task.replies)
+        if found.refused:
+            raise Refused(told)
+        return told
 
     def _decide(
         self, task: str, route: Route, text: str, questions: Mapping[str, Question]
@@ -269,6 +274,7 @@ class Desk:
         from rung.forms import Filling, compile_form, fill
         from rung.forms.form import join_path
         from rung.routes.answer import answer
+        from rung.routes.asked import asked as told_of
         from rung.routes.prompt import build_messages
         from rung.routes.spent import answer_cost_usd
         from rung.tasks.task import Example
@@ -278,6 +284,8 @@ class Desk:
             asked = Example(id="ask", input=text, target={}, group="ask")
             with _refusing(route):
                 found = answer(route, runtime, asked)
+            if found.refused:
+                raise Refused(told_of(route, price, found))
             told = found.output if found.status in ("ok", "repaired") else None
             answers = {
                 path: own_answer(decision, calibrated=bool(route.calibration))
@@ -388,7 +396,7 @@ def _refusing(route: Route) -> Iterator[None]:
         if not error.rejected:
             raise
         failed = Asked(output=None, status="failed", route=route.name, reason=error.message)
-        raise Refused(error, failed) from None
+        raise Refused(failed, error) from None
 
 
 def _unusable(task: str, error: RungError) -> Refusal:

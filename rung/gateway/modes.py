@@ -5,15 +5,16 @@
 | `teacher`    | frontier                                         |                           |
 | `shadow`     | frontier                                         | specialist                |
 | `cascade`    | specialist, in doubt the frontier (escalation)   | frontier, on a sample     |
-| `canary`     | specialist for a share of conversations          |                           |
+| `canary`     | specialist for a share of conversations          | frontier, where refused   |
 | `specialist` | specialist                                       |                           |
 
 Escalation follows from an answer that is in doubt; falling back, from an arm that is out of order.
 They are never taken for each other: an outage counts for no arm's quality, and a doubt is never
-answered by asking the same arm again. An input that a server refuses has failed: it is in doubt, no
-other arm stands in for it, and it counts for no arm's quality either. Without a frontier a doubtful
-answer is returned as what it is. Where single fields have modes of their own, `slots.py` answers.
-Whether a canary goes on is judged in `canary.py`.
+answered by asking the same arm again. An input that an arm refuses, because it is too long or asks
+for what the model cannot do, has failed: it is in doubt, and no other arm stands in for it. It
+counts against a canary's specialist only where the frontier, asked beside, answers it. Without a
+frontier a doubtful answer is returned as what it is. Where single fields have modes of their own,
+`slots.py` answers. Whether a canary goes on is judged in `canary.py`.
 """
 
 from __future__ import annotations
@@ -131,7 +132,13 @@ async def decide(
     if mode.name in ("teacher", "shadow"):
         return await by_frontier(arms, mode.name, compared=mode.name == "shadow")
     if mode.name == "canary":
-        return Decided(mode=mode.name, served=await arms.say(assign(mode, task, conversation)))
+        served = await arms.say(assign(mode, task, conversation))
+        alone = served.refused and served.arm == "specialist"
+        return Decided(
+            mode=mode.name,
+            served=served,
+            beside=(lambda: arms.ask("frontier", beside=True)) if alone else None,
+        )
     served = await arms.say("specialist")
     if mode.name == "specialist" or not mode.detail.frontier or served.arm == "frontier":
         return Decided(mode=mode.name, served=served)

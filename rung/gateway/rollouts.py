@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rung.gateway.canary import Evidence, Unit, Verdict, judge
 from rung.gateway.modes import Mode, assign
@@ -46,20 +46,29 @@ def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
 def units_of(log: CallLog, task: str, mode: Mode) -> list[Unit]:
     """Return the conversations that began at the present stage, oldest first.
 
-    A call that no arm answered was an outage, which is nobody's failure.
+    A call that no arm answered was an outage, which is nobody's failure. An input that the
+    specialist refused is its failure where the frontier answered it; until that is known, and where
+    the frontier refused it too, it counts as none, so that the rate is never overstated.
     """
     grouped: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in log.outcomes(task, since=mode.since, mode="canary"):
         grouped.setdefault((outcome.tenant, outcome.conversation), []).append(outcome)
+    answered = log.answered_beside(task, since=mode.since, mode="canary")
     said = log.feedback_on_outcomes(task, since=mode.since, mode="canary")
     return [
         Unit(
             arm=assign(mode, task, conversation),
-            failed=any(one.arm == "specialist" and one.outcome in _FAILED for one in outcomes),
+            failed=any(_is_failure(one, answered) for one in outcomes),
             accepted=_accepted([said.get(one.id, []) for one in outcomes]),
         )
         for (_, conversation), outcomes in grouped.items()
     ]
+
+
+def _is_failure(outcome: Outcome, answered: Collection[str]) -> bool:
+    if outcome.arm != "specialist":
+        return False
+    return outcome.outcome in _FAILED or (outcome.outcome == "refused" and outcome.id in answered)
 
 
 def _accepted(said: Sequence[Sequence[Feedback]]) -> float | None:

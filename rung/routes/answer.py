@@ -90,7 +90,11 @@ def answer(
         if not (error.of_input or error.refused):
             raise
         return Answer(
-            output=None, status="failed", reason=str(error), latency_ms=monotonic_ms() - start
+            output=None,
+            status="failed",
+            reason=str(error),
+            refused=True,
+            latency_ms=monotonic_ms() - start,
         )
 
 

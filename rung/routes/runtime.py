@@ -58,6 +58,8 @@ class Answer:
     spent: tuple[Spent, ...] = ()
     """What each stage of a cascade took, or an agent and the stronger model it asked. Empty where
     the route's own model did all of it."""
+    refused: bool = False
+    """The model cannot take this input: it is too long, or asks for what the model does not do."""
     step_p: tuple[float, ...] = ()
     """Of an agent: the probability of each step's least sure choice, where that is known."""
 

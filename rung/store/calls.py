@@ -49,8 +49,8 @@ class Call:
     status: int
     """Of HTTP, as the client saw it; 499 when the client had gone."""
     outcome: str = "ok"
-    """`ok`, the status of a route's answer, `refused` where its server would not have the input,
-    `error`, or `cut` for a stream that did not end."""
+    """`ok`, the status of a route's answer, `refused` where the model or its server would not have
+    the input, `error`, or `cut` for a stream that did not end."""
     streamed: bool = False
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -169,6 +169,19 @@ class CallLog:
         query = sa.select(*wanted).where(*_served(task, since, mode)).order_by(column.id)
         with self._store.reading("reading outcomes") as connection:
             return [Outcome(**row) for row in connection.execute(query).mappings()]
+
+    def answered_beside(self, task: str, *, since: str, mode: str) -> set[str]:
+        """Return the ids of served calls beside which another one was answered well."""
+        column = tables.calls.c
+        query = sa.select(column.pair).where(
+            column.task == task,
+            column.created >= since,
+            column.mode == mode,
+            column.pair != "",
+            column.outcome.in_(("ok", "repaired")),
+        )
+        with self._store.reading("reading what was answered beside") as connection:
+            return set(connection.scalars(query))
 
     def feedback_on_outcomes(
         self, task: str, *, since: str, mode: str

@@ -18,7 +18,7 @@ from rung.store.calls import Call, CallLog, Feedback
 from rung.traces.trace import dict_of, dicts_of
 
 Source = Literal["", "frontier", "accepted", "correction"]
-_ANSWERED = ("ok", "repaired", "escalated", "abstained", "failed")
+_ANSWERED = ("ok", "repaired", "escalated", "abstained", "failed", "refused")
 _WIRES = ("task", "chat")
 
 
@@ -142,7 +142,7 @@ def _label(
 
 def _audited(call: Call, output: Any, beside: Call | None, other: Any) -> tuple[Any, Any] | None:
     """Return both arms' answers unless a doubt brought the second one: those are not a sample."""
-    if beside is None or call.outcome == "escalated":
+    if beside is None or call.outcome in ("escalated", "refused"):
         return None
     both = {call.arm: output, beside.arm: other}
     if both.get("frontier") is None or "specialist" not in both:

@@ -154,7 +154,7 @@ def test_a_look_takes_as_many_queries_however_much_there_is(
 
     monkeypatch.setattr(Store, "reading", counted)
     units = units_of(log, "mail", mode)
-    assert (len(units), units[0].accepted, len(read)) == (700, 1.0, 2)
+    assert (len(units), units[0].accepted, len(read)) == (700, 1.0, 3)
     store.close()
 
 

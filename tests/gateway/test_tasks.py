@@ -27,7 +27,7 @@ from rung.gateway.settings import Limits, Settings, UpstreamRules
 from rung.registry import promote_route
 from rung.routes.route import Route
 from rung.store import Store
-from rung.store.calls import CallLog
+from rung.store.calls import Call, CallLog
 from rung.store.modes import ModeLog
 
 
@@ -173,7 +173,7 @@ def test_an_input_that_a_server_refuses_is_no_outage(
     models: Models, caplog: pytest.LogCaptureFixture
 ) -> None:
     models.refuses = {"fake:weak"}
-    rollout = set_mode("canary", stage=3)
+    set_mode("canary", stage=3)
     with gateway(open_engine=models.open) as running:
         assert ask(running, "odd") == (None, "failed", "specialist")  # nobody stands in
         wait_for_mode(running, set_mode("cascade"))
@@ -189,10 +189,43 @@ def test_an_input_that_a_server_refuses_is_no_outage(
     assert not [one for one in caplog.records if one.name == "rung.gateway.desk"]
     store = Store()
     calls = list(CallLog(store).read(task="mail"))
-    assert [one.outcome for one in calls if one.mode == "canary"] == ["refused"]
-    began = replace(read_mode(ModeLog(store).current()["mail"]), id=rollout, since="")
-    assert [unit.failed for unit in units_of(CallLog(store), "mail", began)] == [False]
+    assert [one.outcome for one in calls if one.mode == "canary"] == ["refused", "ok"]
     store.close()
+
+
+def wait_for_pair() -> list[Call]:
+    """Return the calls that ran beside another, once there is one."""
+    deadline = time.monotonic() + 10
+    while not (pairs := [call for call in kept() if call.pair]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return pairs
+
+
+@pytest.mark.parametrize("says", ["odd", "long"])
+@pytest.mark.parametrize("both", [True, False])
+def test_what_the_specialist_alone_refuses_counts_against_it(
+    models: Models, says: str, both: bool
+) -> None:
+    refusing = {"fake:weak", "http:strong"} if both else {"fake:weak"}
+    models.refuses = models.short = refusing
+    set_mode("canary", stage=3)
+    with gateway(open_engine=models.open) as running:
+        assert ask(running, says) == (None, "failed", "specialist")
+        (pair,) = wait_for_pair()
+    assert (pair.arm, pair.outcome) == ("frontier", "refused" if both else "ok")
+    store = Store()
+    began = replace(read_mode(ModeLog(store).current()["mail"]), since="")
+    assert [unit.failed for unit in units_of(CallLog(store), "mail", began)] == [not both]
+    store.close()
+
+
+def test_an_input_that_does_not_fit_is_never_an_outage(models: Models) -> None:
+    models.short = {"fake:weak"}
+    set_mode("specialist")
+    with gateway(open_engine=models.open) as running:
+        assert [ask(running, f"long {n}")[1:] for n in range(6)] == [("failed", "specialist")] * 6
+    assert {call.outcome for call in kept()} == {"refused"}
 
 
 def test_inputs_refused_in_a_row_are_an_outage_until_one_is_answered(models: Models) -> None:

@@ -91,6 +91,7 @@ def _settle(found: Answer, paid: list[tuple[Route, Answer]], reasons: list[str])
         status="escalated" if moved else found.status,
         reason="; ".join(said),
         stop=found.stop,
+        refused=found.refused,
         text=found.text,
         decisions=found.decisions,
         usage=sum((answer.usage for _, answer in paid), Usage()),
