@@ -105,6 +105,9 @@ class Row:
     effort: Effort = field(default_factory=Effort)
     latency_ms: float = 0.0
     cost_usd: float = 0.0
+    timed: bool = True
+    """Of a row that a gate judges: whether its cost can be compared. Not where it is billed by time
+    that was measured in another hour than that of the others."""
     spent_usd: dict[str, float] = field(default_factory=dict)
     """Of the cost, what went to each model; empty where the route's own did all the work."""
     error: str | None = None

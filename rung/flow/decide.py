@@ -18,6 +18,7 @@ from rung.gate.receipt import judged_on, make_receipt, save_receipt, verify_rece
 from rung.gate.verdict import GateReport, judge
 from rung.ladder.measure import to_arm
 from rung.ladder.result import Arm
+from rung.ladder.turns import rows_in_turns
 from rung.registry import (
     demand_parity,
     demand_retention,
@@ -73,7 +74,8 @@ def judge_routes(
         for route in routes
         if not is_recorded(route.name)
     ]
-    measured = iter(session.climber.rows_in_turns(asked, "holdout"))
+    kept_under = (task.split_hashes["holdout"], opening.number)
+    measured = iter(rows_in_turns(session.climber, asked, kept_under))
     arms = [
         _recorded(task, route, opening.examples)
         if is_recorded(route.name)
@@ -124,7 +126,7 @@ def _demand_answers(arm: Arm) -> None:
         raise GateError(
             f"{len(lost)} of {len(arm.rows)} holdout answers of {arm.route!r} are missing:"
             f" {lost[0].error}",
-            hint="the same command asks for these alone and is no further opening",
+            hint="the same command asks again, and is no further opening",
         )
 
 

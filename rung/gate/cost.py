@@ -25,6 +25,8 @@ class CostDifference:
     diff_usd: float
     ci: tuple[float, float]
     """One-sided bounds at level 1 - alpha each; infinite for a single group."""
+    timed: bool = True
+    """Whether these are costs that can be compared, be it of some examples; see `Row.timed`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the difference as JSON; an infinite bound is null."""
@@ -33,6 +35,7 @@ class CostDifference:
             "candidate_usd": self.candidate_usd,
             "diff_usd": self.diff_usd,
             "ci": [bound if math.isfinite(bound) else None for bound in self.ci],
+            **({} if self.timed else {"timed": False}),
         }
 
 
@@ -40,19 +43,24 @@ def cost_difference(pairs: Pairs, *, alpha: float, seed: int) -> CostDifference:
     """Return the paired cost difference, clustered by group.
 
     Its bounds are the wider of Student's t and the cluster bootstrap, because costs are skewed
-    where a route escalates now and then.
+    where a route escalates now and then. Examples whose times are of different hours are left out.
     """
-    before = [samples.mean("cost_usd") for samples in pairs.reference]
-    after = [samples.mean("cost_usd") for samples in pairs.candidate]
+    both = list(zip(pairs.reference, pairs.candidate, strict=True))
+    timed = [(a, b) for a, b in both if a.timed and b.timed]
+    compared = timed or both
+    before = [a.mean("cost_usd") for a, _ in compared]
+    after = [b.mean("cost_usd") for _, b in compared]
+    groups = [a.group for a, _ in compared]
     diffs = [b - a for a, b in zip(before, after, strict=True)]
     confidence = 1.0 - 2.0 * alpha
-    by_t = mean_interval(diffs, pairs.groups, confidence=confidence)
-    drawn = cluster_bootstrap(diffs, pairs.groups, confidence=confidence, seed=seed)
+    by_t = mean_interval(diffs, groups, confidence=confidence)
+    drawn = cluster_bootstrap(diffs, groups, confidence=confidence, seed=seed)
     return CostDifference(
         incumbent_usd=math.fsum(before) / len(before),
         candidate_usd=math.fsum(after) / len(after),
         diff_usd=math.fsum(diffs) / len(diffs),
         ci=(min(by_t[0], drawn[0]), max(by_t[1], drawn[1])),
+        timed=bool(timed),
     )
 
 
@@ -67,9 +75,9 @@ def cost_verdict(
     """Demand shown savings or shown superiority; reject only when both are ruled out.
 
     A saving counts from the share `min_saving` of the incumbent's cost. Where the incumbent is not
-    `priced`, what it cost is unknown and only superiority counts.
+    `priced`, or the costs are not `timed`, the saving is unknown and only superiority counts.
     """
-    if not priced:
+    if not priced or not cost.timed:
         return "promote" if superior else "hold"
     if _is_saving(cost, min_saving) or superior:
         return "promote"
@@ -84,8 +92,9 @@ def cost_reason(
     cost: CostDifference, *, min_saving: float, superior: bool, priced: bool = True
 ) -> str:
     """Say whether the candidate is shown to be cheaper, and if not, whether it is better."""
-    if not priced:
-        text = f"costs ${cost.candidate_usd:.3g} per example, what the incumbent cost is not known"
+    if not priced or not cost.timed:
+        why = "was measured in another hour" if priced else "is not known"
+        text = f"costs ${cost.candidate_usd:.3g} per example, what the incumbent cost {why}"
         return f"{text}: but better" if superior else f"{text}: it must be shown to be better"
     text = f"costs ${cost.candidate_usd:.3g} against ${cost.incumbent_usd:.3g} per example"
     low, high = cost.ci

@@ -1,10 +1,10 @@
 """Open a holdout: the only door to it, and every opening is written down first.
 
 Asking the same question of the same holdout again (same routes, same examples, same rules of the
-gate and scorers) costs nothing: its answers are known. Every new question spends: the k-th gets
-alpha · 6 / (π² k²), so that the probability of ever promoting an inferior route over all openings
-of one holdout stays below alpha (a union bound over a convergent series; Foster and Stine 2008 call
-it alpha spending).
+gate, scorers and prices) costs nothing: its answers are known. Every new question spends: the k-th
+gets alpha · 6 / (π² k²), so that the probability of ever promoting an inferior route over all
+openings of one holdout stays below alpha (a union bound over a convergent series; Foster and Stine
+2008 call it alpha spending).
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from typing import Any
 
 from rung.core.errors import GateError
 from rung.core.hashing import file_sha256
+from rung.engines.open import library_of, price_of_model
+from rung.engines.prices import price_of
 from rung.ladder.climb import draw
-from rung.routes.route import Route
+from rung.routes.route import Route, models_of
+from rung.routes.spent import PERSON
 from rung.store import Store
 from rung.tasks.holdout import read_holdout
 from rung.tasks.task import Example, GateRules, Task
@@ -59,6 +62,7 @@ def open_holdout(
         "seed": seed,
         "instruction": task.instruction,
         **_judged_by(task),
+        **_answered_with(routes),
     }
     if len(routes) > 2:  # of two routes one direction at most can promote an inferior one
         question["incumbent"] = routes[0].hash
@@ -79,12 +83,33 @@ def open_holdout(
 
 def _judged_by(task: Task) -> dict[str, Any]:
     """Return what turns a holdout's answers into a verdict: another is another question."""
-    scorer = task.path / SCORER
+    scorer, cost = task.path / SCORER, task.error_cost
     return {
         "rules": asdict(task.gate),
         "scoring": {name: asdict(rule) for name, rule in task.scoring.items()},
         "scorer": file_sha256(scorer) if scorer.is_file() else "",
         "world": identify_world(task) if task.world else [],
+        "error_cost": cost and [cost.field, cost.default_usd, sorted(cost.pairs.items())],
+    }
+
+
+def _answered_with(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return what the routes' hashes do not tell of their answers: prices, and what runs models."""
+    models = {model for one in routes if one.rung != "recorded" for model in models_of(one)}
+    prices = {model: price_of_model(model) for model in models}
+    if any(route.stages for route in routes):
+        prices[PERSON] = price_of(PERSON)
+    return {
+        "prices": {
+            name: [
+                price.input_usd_per_million,
+                price.cached_usd_per_million,
+                price.output_usd_per_million,
+                price.usd_per_hour,
+            ]
+            for name, price in prices.items()
+        },
+        "libraries": sorted({library_of(model) for model in models}),
     }
 
 

@@ -28,6 +28,11 @@ class Samples:
     group: str
     rows: tuple[Row, ...]
 
+    @property
+    def timed(self) -> bool:
+        """Whether what the samples cost can be compared."""
+        return all(row.timed for row in self.rows)
+
     def mean(self, field: str) -> float:
         """Return the mean over samples of a numeric field of Row."""
         return math.fsum(float(getattr(row, field)) for row in self.rows) / len(self.rows)
@@ -168,6 +173,7 @@ def _row(data: Any, seen: Mapping[str, int]) -> Row:
         effort=_effort(data.get("effort") or {}),
         latency_ms=_number(data, "latency_ms", 0.0),
         cost_usd=_number(data, "cost_usd", 0.0),
+        timed=_flag(data, "timed", True),
         spent_usd=_numbers(data, "spent_usd"),
         error=None if error is None else str(error),
         status=_status(data.get("status") or ("failed" if error else "ok")),

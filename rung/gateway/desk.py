@@ -376,15 +376,6 @@ class Desk:
         return kit.frontier[model, slots]
 
 
-def models_of(route: Route) -> Iterator[str]:
-    """Yield the models of a route, and of those that it hands on to."""
-    yield route.model
-    if route.stronger:
-        yield route.stronger
-    for part in (*route.stages, *route.witnesses):
-        yield from models_of(part)
-
-
 @contextmanager
 def _refusing(route: Route) -> Iterator[None]:
     """Raise Refused where a server will not have what it is asked."""

@@ -18,7 +18,7 @@ from rung.core.errors import RungError, StoreError
 from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
 from rung.gateway.catalogue import Catalogue
-from rung.gateway.desk import Desk, OpenEngine, models_of
+from rung.gateway.desk import Desk, OpenEngine
 from rung.gateway.improver import Improver
 from rung.gateway.logs import log_call
 from rung.gateway.metrics import Metrics
@@ -28,6 +28,7 @@ from rung.gateway.refusal import Refusal
 from rung.gateway.settings import Settings
 from rung.gateway.telemetry import open_exporter
 from rung.gateway.writer import BatchWriter
+from rung.routes.route import models_of
 from rung.store import Store
 from rung.store.calls import Call, CallLog
 from rung.store.facts import forget_facts
@@ -267,6 +268,9 @@ class Service:
         settings = self.settings
         if days := settings.capture.keep_days:
             _tell_forgotten("calls", self.log.forget_before(days_ago(days)), days)
+        if days := settings.answers.keep_days:
+            forgotten = self.store.forget_answers(before=days_ago(days))
+            _tell_forgotten("answers", forgotten, days)
         if days := settings.memory.keep_days:
             _tell_forgotten("facts", forget_facts(self.store, before=days_ago(days)), days)
 

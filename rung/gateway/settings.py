@@ -7,6 +7,9 @@
     [capture.patterns]          # rules of one's own, by name
     order = 'ORD-\\d{6}'
 
+    [answers]
+    keep_days = 365             # of climbs, runs and `rung ask`, to be used again; 0: for ever
+
     [memory]
     keep_days = 365             # of what people stated; 0 keeps it until it is forgotten by hand
 
@@ -64,6 +67,12 @@ class Capture(_Table, frozen=True, kw_only=True):
     patterns: dict[str, str] = {}
 
 
+class Answers(_Table, frozen=True, kw_only=True):
+    """What is kept of answers that are used again: of climbs, runs and `rung ask`."""
+
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 365
+
+
 class Memory(_Table, frozen=True, kw_only=True):
     """What is kept of the people whom agents with memory know."""
 
@@ -107,6 +116,7 @@ class Settings(_Table, frozen=True, kw_only=True):
     """Everything `gateway.toml` says."""
 
     capture: Capture = Capture()
+    answers: Answers = Answers()
     memory: Memory = Memory()
     limits: Limits = Limits()
     upstream: UpstreamRules = UpstreamRules()

@@ -12,9 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -33,9 +31,6 @@ from rung.stats.sequential import bounded_mean_sequence
 from rung.tasks.task import Example
 
 NUM_PROBES = 2
-MIN_BLOCK = 20
-"""Examples that a route answers in a row: the first of them may find its prompt not cached."""
-MAX_TURNS = 10
 STOP_ALPHA = 0.05
 MAX_CANDIDATES = 3
 
@@ -120,28 +115,6 @@ class Climber:
             samples=samples,
             on_row=tell,
         )
-
-    def rows_in_turns(
-        self, asked: Sequence[tuple[Route, Sequence[Example]]], split: str
-    ) -> list[list[Row]]:
-        """Answer and score with several routes, a block of examples each in turn.
-
-        A machine whose pace drifts then slows all of them alike. Every other turn goes backwards,
-        so that none is always the first.
-        """
-        fewest = min(len(examples) for _, examples in asked)
-        num_turns = max(1, min(fewest // MIN_BLOCK, MAX_TURNS))
-        found: list[list[Row]] = [[] for _ in asked]
-        with ExitStack() as stack:
-            turn = []
-            for (route, examples), rows in zip(asked, found, strict=True):
-                each = stack.enter_context(closing(self._each_row(route, examples, split)))
-                turn.append((each, rows, math.ceil(len(examples) / num_turns)))
-            for _ in range(num_turns):
-                for each, rows, size in turn:
-                    rows.extend(islice(each, size))
-                turn.reverse()
-        return found
 
     def answers(
         self, route: Route, examples: Sequence[Example], split: str = "train"

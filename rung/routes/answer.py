@@ -41,6 +41,7 @@ from rung.routes.prompt import build_messages
 from rung.routes.rank import rank
 from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
+from rung.routes.spent import is_timed
 from rung.stats.decisions import cheapest_answer
 from rung.tasks.fields import as_text
 from rung.tasks.task import Example, Task
@@ -103,19 +104,25 @@ def answered(
 ) -> tuple[Answer, bool]:
     """Return the stored answer, or answer now and store it; the flag says it was stored.
 
+    Where time counts (`Runtime.timing`) it may be answered anew.
     An outage raises EngineError and stores nothing, so that the next run asks again. An agent in a
     world of the user's then goes on after its last step, and so it does after a kill; one process
     at a time works on an input there, which StoreError says to others.
     """
     key = answer_key(route, runtime.task, example, sample)
-    stored = runtime.store.get_answer(key)
-    if stored is not None:
+    may_repeat = not runtime.task.world or runtime.task.world in SIMULATED
+    if may_repeat and runtime.made is not None and is_timed(route):
+        if key in runtime.made:
+            return runtime.made[key], True
+    elif (stored := runtime.store.get_answer(key)) is not None:
         return Answer.from_json(stored), True
-    if route.agent is None or runtime.task.world in SIMULATED:
+    if route.agent is None or may_repeat:
         with runtime.meter.work() as share:
             found = answer(route.drawn(sample), runtime, example, keep_stages=True)
         found = replace(found, share=share()) if not route.stages else found
         runtime.store.put_answer(key, found.to_json())
+        if runtime.made is not None:
+            runtime.made[key] = found
         return found, False
     journal = _journal(key)
     with journal.alone():

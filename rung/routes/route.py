@@ -6,6 +6,7 @@ part in the hash. What a route does with an input is in `answer.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -156,3 +157,12 @@ class Route:
         parts = {name: tuple(map(cls.from_json, data.get(name, ()))) for name in _PARTS}
         head_fields = tuple(data.get("head_fields", ()))
         return cls(**{**data, "head_fields": head_fields, "agent": agent, **parts})
+
+
+def models_of(route: Route) -> Iterator[str]:
+    """Yield the models of a route, and of those that it hands on to."""
+    yield route.model
+    if route.stronger:
+        yield route.stronger
+    for part in (*route.stages, *route.witnesses):
+        yield from models_of(part)

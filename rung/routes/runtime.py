@@ -6,7 +6,8 @@ route (`answer.py`) and keeps nothing on disk but content-free priors, through t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Any
@@ -109,6 +110,8 @@ class Runtime:
         self._opening = Lock()
         self.meter = Meter()
         """Of the answers in flight."""
+        self.made: dict[str, Answer] | None = None
+        """While time counts, the answers made since by their keys; see `timing`."""
         self.remembering = Remembering(store, task.name)
 
     def __enter__(self) -> Runtime:
@@ -127,6 +130,16 @@ class Runtime:
         self._engines.clear()
         self._bound.clear()
         self.remembering.close()
+
+    @contextmanager
+    def timing(self) -> Iterator[None]:
+        """Have answers that are billed by time made anew in this block, each once: a stored one
+        tells how long it took in another hour."""
+        self.made = {}
+        try:
+            yield
+        finally:
+            self.made = None
 
     def engine(self, model: str, adapter: str = "") -> Engine:
         """Return the engine of a model, opened on first use; its adapters share it.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rung.core.records import Usage
 from rung.engines.open import price_of_model
 from rung.engines.prices import Price, cost_usd, price_of
+from rung.routes.route import Route, models_of
 
 if TYPE_CHECKING:
     from rung.routes.runtime import Answer
@@ -29,6 +30,12 @@ class Spent:
     usage: Usage = field(default_factory=Usage)
     latency_ms: float = 0.0
     """Of a stage whose engine worked on several answers at once, its share of the time."""
+
+
+def is_timed(route: Route) -> bool:
+    """Return whether some of what an answer costs is the time of a machine."""
+    models = [model for part in route.stages for model in models_of(part)] or models_of(route)
+    return any(price_of_model(model).usd_per_hour is not None for model in models)
 
 
 def spent_on(model: str, found: Answer) -> tuple[Spent, ...]:

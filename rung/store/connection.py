@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rung.core import config
 from rung.core.errors import StoreError
 
-HEAD = "0006"
+HEAD = "0007"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

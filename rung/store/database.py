@@ -1,8 +1,8 @@
 """The store: one small database of append-only records.
 
-Owns the three logs of the product (answers, holdout openings, the registry) and knows nothing of
-what routes or verdicts mean; facts are in `facts.py`. Each answer is committed by itself, so a
-killed run loses at most the answer being computed.
+Owns the logs of the product (answers, holdout openings with their turns, the registry) and knows
+nothing of what routes or verdicts mean; facts are in `facts.py`. Each answer is committed by
+itself, so a killed run loses at most the answer being computed.
 """
 
 from __future__ import annotations
@@ -55,21 +55,39 @@ class Store(Connected):
 
     def get_answer(self, key: str) -> dict[str, Any] | None:
         """Return the answer cached under a content hash, or None."""
-        with self.reading("reading a cached answer") as connection:
-            text = connection.scalar(
-                sa.select(tables.answers.c.payload).where(tables.answers.c.key == key)
-            )
-        return None if text is None else dict(json.loads(text))
+        return self._get(tables.answers, key, "reading a cached answer")
 
     def put_answer(self, key: str, payload: dict[str, Any]) -> None:
         """Cache an answer durably; the first writer wins."""
+        self._put(tables.answers, key, payload, "caching an answer")
+
+    def forget_answers(self, *, before: str) -> int:
+        """Delete cached answers older than a UTC time; return how many there were.
+
+        Turns stay: what was asked of a holdout is not asked again.
+        """
+        with self.writing("forgetting answers") as connection:
+            old = tables.answers.delete().where(tables.answers.c.created < before)
+            return connection.execute(old).rowcount
+
+    def get_turn(self, key: str) -> dict[str, Any] | None:
+        """Return what all routes of an opening said in a turn, or None."""
+        return self._get(tables.turns, key, "reading a turn of an opening")
+
+    def keep_turn(self, key: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Keep what was said in a turn; return what is kept, which is what came first."""
+        self._put(tables.turns, key, payload, "keeping a turn of an opening")
+        return self.get_turn(key) or payload
+
+    def _get(self, table: sa.Table, key: str, doing: str) -> dict[str, Any] | None:
+        with self.reading(doing) as connection:
+            text = connection.scalar(sa.select(table.c.payload).where(table.c.key == key))
+        return None if text is None else dict(json.loads(text))
+
+    def _put(self, table: sa.Table, key: str, payload: dict[str, Any], doing: str) -> None:
         row = {"key": key, "payload": json.dumps(payload), "created": now_utc()}
-        with (
-            boundary("caching an answer"),
-            suppress(IntegrityError),
-            self._transaction() as connection,
-        ):
-            connection.execute(tables.answers.insert(), row)
+        with boundary(doing), suppress(IntegrityError), self._transaction() as connection:
+            connection.execute(table.insert(), row)
 
     def record_opening(
         self, *, task: str, split_hash: str, question: Any, detail: dict[str, Any]

@@ -11,6 +11,14 @@ answers = sa.Table(
     metadata,
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("created", sa.String(20), nullable=False, index=True),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("payload", sa.Text, nullable=False),
     sa.Column("created", sa.String(20), nullable=False),
 )
 

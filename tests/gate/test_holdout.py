@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import tickets
+from rung.core.config import home
 from rung.core.errors import GateError
+from rung.gate import holdout
 from rung.gate.holdout import open_holdout, spent_alpha
 from rung.routes.route import Route
 from rung.store import Store
@@ -64,6 +66,28 @@ def test_other_rules_or_scorers_ask_another_question(task: Task) -> None:
     (task.path / "scorer.py").unlink()
     assert [number(one) for one in (task, strict)] == [1, 2]
     assert [number(task, A, B, C), number(task, A, C, B), number(task, B, A, C)] == [7, 7, 8]
+    store.close()
+
+
+def test_other_prices_or_another_library_ask_another_question(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+
+    def number(*routes: Route) -> int:
+        return open_holdout(task, routes or (A, B), store=store, count=20, seed=0).number
+
+    assert number() == 1
+    path = home() / "prices.toml"
+    row = "[prices.local-2core]\nusd_per_hour = {}\ndate = {}\nsource = {!r}\n"
+    path.write_text(row.format(0.5, "2026-11-28", "mine"), "utf-8")
+    assert number() == 2
+    path.write_text(row.format(0.5, "2026-11-29", "the same, looked up again"), "utf-8")
+    assert number() == 2
+    path.unlink()
+    assert number() == 1
+    monkeypatch.setattr(holdout, "library_of", lambda model: "llama.cpp of another day")
+    assert number() == 3
     store.close()
 
 

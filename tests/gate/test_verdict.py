@@ -239,3 +239,16 @@ def test_equal_rows_give_an_equal_report():
 def test_nothing_to_judge_is_an_error():
     with pytest.raises(GateError, match="no candidate"):
         decide()
+
+
+def test_a_saving_of_time_counts_where_both_were_timed_together():
+    def hold_back(num):
+        return [replace(row, timed=i >= num) for i, row in enumerate(INCUMBENT)]
+
+    (some,) = decide(cheap=rows(), incumbent=hold_back(50)).candidates
+    assert some.verdict == "promote" and "timed" not in some.cost.to_json()
+    (none,) = decide(cheap=rows(), incumbent=hold_back(N)).candidates
+    assert none.verdict == "hold" and none.cost.to_json()["timed"] is False
+    assert "was measured in another hour: it must be shown to be better" in none.reasons[1]
+    (better,) = decide(best=rows(won=10), incumbent=hold_back(N)).candidates
+    assert better.verdict == "promote"

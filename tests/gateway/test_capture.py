@@ -10,22 +10,24 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gateways import CHAT, Upstream, gateway, kept, write_endpoints
+from rung.core.clock import days_ago
 from rung.core.config import home
 from rung.core.errors import StoreError
 from rung.gateway import passthrough
 from rung.gateway import writer as writer_module
 from rung.gateway.capture import Seen, conversation_of
 from rung.gateway.names import Names
-from rung.gateway.settings import Capture, Settings
+from rung.gateway.settings import Answers, Capture, Memory, Settings
 from rung.gateway.wire import Asked
 from rung.gateway.writer import BatchWriter
-from rung.store import Store
+from rung.store import Claim, FactLog, Store, database
 from rung.store.calls import Call, CallLog
 from rung.store.keys import KeyLog
 from rung.traces import Redactor
@@ -267,3 +269,30 @@ def test_calls_are_written_once_and_charged_once() -> None:
     assert KeyLog(store).spent_usd("2026-11") == {"k": 600.0}
     assert log.forget_before("2026-11-27") == 1200 and list(log.read()) == []
     store.close()
+
+
+@pytest.mark.parametrize("keep_days", [30, 0])
+def test_the_gateway_forgets_answers_that_are_too_old(
+    keep_days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+    for name, days in (("old", 31), ("young", 29)):
+        monkeypatch.setattr(database, "now_utc", lambda days=days: days_ago(days))
+        store.put_answer(name, {})
+    settings = Settings(answers=Answers(keep_days=keep_days), memory=Memory(keep_days=30))
+    log = FactLog(store, task="t", owner="ada")
+    log.add(OLD_FACT)  # forgotten in the same sweep, after the answers
+    with gateway(settings):
+        deadline = time.monotonic() + 10
+        while log.all():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert store.get_answer("young") == {}
+    assert (store.get_answer("old") is None) == (keep_days == 30)
+    store.close()
+
+
+OLD_FACT = Claim(
+    subject="user", attribute="home", value="Graz", salience=0.5, conversation="c", turn=0,
+    start=0, end=4, quote="Graz.", created="2020-01-01T00:00:00Z",
+)  # fmt: skip

@@ -43,6 +43,20 @@ def test_an_answer_is_kept_and_the_first_one_wins(store: Store) -> None:
     again.close()
 
 
+def test_answers_are_forgotten_by_age_and_turns_are_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in ("20", "25"):
+        monkeypatch.setattr(database, "now_utc", lambda day=day: f"2026-11-{day}T05:00:00Z")
+        store.put_answer(f"a{day}", {"n": 1})
+        store.keep_turn(f"t{day}", {"n": 1})
+    assert store.keep_turn("t20", {"n": 2}) == {"n": 1}  # what came first is kept
+    assert store.forget_answers(before="2026-11-25T05:00:00Z") == 1
+    assert store.forget_answers(before="2026-11-25T05:00:00Z") == 0
+    assert [store.get_answer(f"a{day}") for day in ("20", "25")] == [None, {"n": 1}]
+    assert [store.get_turn(f"t{day}") for day in ("20", "25")] == [{"n": 1}] * 2
+
+
 def test_openings_are_numbered_and_a_question_asked_again_is_not_a_new_one(store: Store) -> None:
     assert [question(store, q) for q in ("a", "b", "a", ["a"], "b")] == [1, 2, 1, 3, 2]
     assert question(store, "a", split="s2") == 1
