@@ -49,8 +49,9 @@ def set_mode(
         if slots:
             mode, of_slots = _with_slots(loaded, history, mode, slots)
         detail = _kept(history, mode) | _given(mode, given) | {"slots": of_slots}
+        serving = promoted(store, loaded.name)
         if mode == "canary":
-            detail["rollout"] = unix_ms()
+            detail |= {"rollout": unix_ms(), "route": serving.route.hash if serving else ""}
         checked = check_mode(mode, detail)
         if checked.frontier:
             check_stays(loaded, checked.frontier)
@@ -58,7 +59,7 @@ def set_mode(
             if not checked.frontier.startswith(OTHER_ENGINES):
                 resolve(checked.frontier)
         asks_specialist = mode != "teacher" or bool(checked.slots)
-        if asks_specialist and promoted(store, loaded.name) is None:
+        if asks_specialist and serving is None:
             raise ConfigError(
                 f"mode {mode!r} of {task!r} needs a route in service",
                 hint=f"rung climb {task}, or rung mode {task} teacher --frontier http:NAME",

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rung.core.errors import ConfigError, EngineError, RungError
+from rung.core.errors import ConfigError, EngineError, RungError, StoreError
 from rung.core.records import Usage
 from rung.engines.base import Engine
 from rung.gateway.refusal import Refusal
@@ -164,12 +164,12 @@ class Desk:
         which `slots` asks for some fields only. An agent with memory knows what `owner` said
         before. `beside`: no request waits for it, so it has less room.
 
-        Raises Refusal when there is no such route or the queue is full, Outage when it fails,
-        Refused when its server will not have this input.
+        Raises Refusal when the queue is full, Outage when there is no such route or it fails,
+        Refused when it will not have this input.
         """
         route = None if frontier else self.serving(task)
         if route is None and not frontier:
-            raise Refusal(503, "no_route", f"no route of task {task!r} is in service")
+            raise Outage(f"no route of task {task!r} is in service")
         model = frontier or (route.model if route else "")
         given = (route, frontier, (text, owner), tuple(slots))
         return await self._run(model, text, self._answer, task, *given, beside=beside)
@@ -212,7 +212,7 @@ class Desk:
                 raise
             self._tell_outage(task, model, rejected)
             raise Outage(str(rejected)) from None
-        except EngineError as error:
+        except (EngineError, StoreError) as error:  # the latter of an artifact that is lost
             self._tell_outage(task, model, error)
             raise Outage(str(error)) from None
         except RungError as error:
@@ -231,13 +231,14 @@ class Desk:
             refused.add(text)
         return len(refused) < MAX_REJECTED
 
-    def _tell_outage(self, task: str, model: str, error: EngineError) -> None:
+    def _tell_outage(self, task: str, model: str, error: EngineError | StoreError) -> None:
         """Log that a model answers no more, once until it does; a mistake in its set-up, which does
         not pass, as an error."""
         if (task, model) in self._out:
             return
         self._out.add((task, model))
-        level = logging.WARNING if error.retryable else logging.ERROR
+        passes = isinstance(error, EngineError) and error.retryable
+        level = logging.WARNING if passes else logging.ERROR
         _log.log(level, "task %s: %s is out of order: %s", task, model or "its route", error)
 
     def _answer(

@@ -43,7 +43,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "teacher": ("frontier", "slots"),
     "shadow": ("frontier", "slots"),
     "cascade": ("frontier", "min_p", "audit_share"),
-    "canary": ("frontier", "stage", "margin", "max_failed", "rollout"),
+    "canary": ("frontier", "stage", "margin", "max_failed", "rollout", "route"),
     "specialist": ("frontier", "slots"),
 }
 """Of each mode: the fields of its detail that mean something."""
@@ -68,6 +68,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Canary: share of failed answers above which it is rolled back."""
     rollout: int = 0
     """Canary: when it began, which the assignment goes by."""
+    route: str = ""
+    """Canary: hash of the route that it is of; empty in those from before it was noted."""
     slots: dict[str, SlotMode] = {}
     """Teacher, shadow, specialist: modes of single fields, where they differ from the task's."""
 

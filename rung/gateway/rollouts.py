@@ -10,8 +10,10 @@ import json
 import logging
 from collections.abc import Collection, Sequence
 
+from rung.core.clock import unix_ms
 from rung.gateway.canary import Evidence, Unit, Verdict, judge
 from rung.gateway.modes import Mode, assign
+from rung.registry import promoted
 from rung.store import Store
 from rung.store.calls import CallLog, Feedback, Outcome
 from rung.store.modes import ModeLog
@@ -21,7 +23,16 @@ _log = logging.getLogger("rung.gateway")
 
 
 def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
-    """Judge a canary and take the step it has earned; return the verdict."""
+    """Judge a canary and take the step it has earned; return the verdict.
+
+    Where another route has come into service it begins anew: what was seen is of the one before.
+    """
+    if other := _other_route(store, task, mode):
+        detail = mode.detail.to_json() | {"stage": 0, "rollout": unix_ms(), "route": other}
+        reason = "another route is in service, so the canary begins anew"
+        if ModeLog(store).append(task, "canary", detail, reason, after=mode.id):
+            _log.warning("canary of %s: %s", task, reason)
+        return Verdict(step="hold", reason=reason)
     log = CallLog(store)
     verdict = judge(
         Evidence().add(units_of(log, task, mode)),
@@ -41,6 +52,14 @@ def carry_on(store: Store, task: str, mode: Mode) -> Verdict:
     if changed:
         _log.warning("canary of %s: %s, %s", task, verdict.step, verdict.reason)
     return verdict
+
+
+def _other_route(store: Store, task: str, mode: Mode) -> str:
+    """Return the hash of the route in service where it is not the one that the canary is of."""
+    now = promoted(store, task)
+    if now is None or mode.detail.route in ("", now.route.hash):
+        return ""
+    return now.route.hash
 
 
 def units_of(log: CallLog, task: str, mode: Mode) -> list[Unit]:

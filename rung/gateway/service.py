@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.core.clock import days_ago, monotonic_ms
-from rung.core.errors import RungError, StoreError
+from rung.core.errors import RungError, StoreError, TaskError
 from rung.engines.open import leaves_machine
 from rung.gateway.access import Door
 from rung.gateway.catalogue import Catalogue
@@ -189,7 +189,12 @@ class Service:
                 from rung.routes.runtime import check_stays
                 from rung.worlds.catalog import load
 
-                check_stays(load(task), elsewhere[0])
+                try:
+                    loaded = load(task)
+                except TaskError as error:  # nobody can ask it
+                    _log.error("task %s cannot be served: %s", task, error)
+                    continue
+                check_stays(loaded, elsewhere[0])
 
     def _read_tasks(self) -> None:
         """Read what tasks there are and how they are answered.

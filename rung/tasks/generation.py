@@ -140,9 +140,12 @@ def only_added(task: Task) -> Task:
 
 
 def is_current(task: Task) -> bool:
-    """Return whether no later generation of the task's splits has begun since it was loaded."""
+    """Return whether the task's splits are those it was loaded with: no later generation has begun,
+    and no other task was made in its place."""
     now = locks.read_lock(task.path / locks.FILE)
-    return now is None or now.generation == task.generation
+    if now is None:
+        return task.path.is_dir()
+    return now.generation == task.generation and dict(now.hashes) == dict(task.split_hashes)
 
 
 def of_split(task: Task, split: Split, digest: str) -> Task:

@@ -15,6 +15,8 @@ from rung.gateway import rollouts, service
 from rung.gateway.canary import HARM_ALPHA, Evidence, Unit, judge
 from rung.gateway.modes import STAGES, Mode, assign, check_mode
 from rung.gateway.rollouts import carry_on, units_of
+from rung.registry import promote_route, roll_back
+from rung.routes.route import Route
 from rung.store import Store
 from rung.store.calls import Call, CallLog, Feedback
 from rung.store.modes import ModeLog
@@ -155,6 +157,28 @@ def test_a_look_takes_as_many_queries_however_much_there_is(
     monkeypatch.setattr(Store, "reading", counted)
     units = units_of(log, "mail", mode)
     assert (len(units), units[0].accepted, len(read)) == (700, 1.0, 3)
+    store.close()
+
+
+def test_a_canary_begins_anew_when_another_route_comes_into_service() -> None:
+    store = Store()
+    old, new = (Route(name=name, rung="form", output="form", max_tokens=n)
+                for name, n in (("old", 1), ("new", 2)))  # fmt: skip
+    promote_route(store, "mail", old, {})
+    detail = {"frontier": "http:x", "rollout": 3, "stage": 2, "route": old.hash, "margin": 0.5}
+    ModeLog(store).append("mail", "canary", detail, "test")
+    carry_on(store, "mail", current(store))
+    assert len(ModeLog(store).history("mail")) == 1
+    promote_route(store, "mail", new, {})
+    stale = current(store)
+    carry_on(store, "mail", stale)
+    carry_on(store, "mail", stale)  # as a second gateway does
+    now = current(store).detail
+    assert (now.stage, now.route, now.margin) == (0, new.hash, 0.5) and now.rollout > 3
+    roll_back(store, "mail")
+    carry_on(store, "mail", current(store))
+    assert current(store).detail.route == old.hash
+    assert len(ModeLog(store).history("mail")) == 3
     store.close()
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import rung
 import tickets
-from gateways import Running, Upstream, gateway, kept
+from gateways import Running, Upstream, gateway, kept, write_endpoints
 from mailroom import TEXT, Models, make_task
 from rung.cli import app
 from rung.core.config import home
@@ -24,7 +24,7 @@ from rung.gateway.catalogue import Catalogue
 from rung.gateway.modes import STAGES, Mode, assign, check_mode, read_mode
 from rung.gateway.rollouts import units_of
 from rung.gateway.settings import Limits, Settings, UpstreamRules
-from rung.registry import promote_route
+from rung.registry import promote_route, roll_back
 from rung.routes.route import Route
 from rung.store import Store
 from rung.store.calls import Call, CallLog
@@ -167,6 +167,43 @@ def test_outages_fall_back_and_doubts_do_not_ask_again(models: Models) -> None:
         models.down = {"fake:weak", "http:strong"}
         found = running.post("/v1/tasks/mail", {"input": TEXT})
         assert (found.status, found.json()["error"]["code"]) == (503, "route_unavailable")
+
+
+def test_the_frontier_answers_when_no_route_is_left_or_its_artifact_is_lost(
+    models: Models,
+) -> None:
+    set_mode("canary", stage=3)
+    store = Store()
+    lost = Route(name="lost", rung="head", output="head", head="0" * 64)
+    with gateway(open_engine=models.open) as running:
+
+        def wait_for_route(name: str | None) -> None:
+            deadline = time.monotonic() + 10
+            modes = running.admin_url + "/modes"
+            while running.get(modes).json()["mail"]["route"] != name:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+        promote_route(store, "mail", lost, {})
+        wait_for_route("lost")
+        assert ask(running) == ({"label": "shipping"}, "ok", "frontier")
+        for left in ("form", None):
+            roll_back(store, "mail")
+            wait_for_route(left)
+        assert ask(running) == ({"label": "shipping"}, "ok", "frontier")
+    store.close()
+
+
+def test_a_task_that_was_removed_stops_no_other(models: Models) -> None:
+    store = Store()
+    hosted = Route(name="hosted", rung="form", output="form", model="http:strong")
+    promote_route(store, "gone", hosted, {})
+    store.close()
+    write_endpoints(strong="http://models.example/v1")  # elsewhere, so that the task is looked at
+    with gateway(open_engine=models.open) as running:
+        assert ask(running)[2] == "specialist"
+        found = running.post("/v1/tasks/gone", {"input": TEXT})
+        assert (found.status, found.json()["error"]["code"]) == (503, "task_unusable")
 
 
 def test_an_input_that_a_server_refuses_is_no_outage(

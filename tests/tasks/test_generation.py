@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -165,3 +166,11 @@ def test_a_kill_while_it_is_written_leaves_the_former_generation(
 def _splits(task: Task) -> Splits:
     rows = folder.read_rows(task.path / "examples.jsonl", folder.Answers(task.schema))
     return folder.group_by_split(rows)
+
+
+def test_a_task_that_is_gone_or_was_made_anew_is_not_the_one_that_was_loaded(task: Task) -> None:
+    rmtree(task.path)
+    assert not is_current(task)
+    other = split_examples(examples(60, seed=9, name="other"), seed=7, ties="near")
+    save_task(task, other, task.path, ties="near", seed=7)
+    assert load_task(task.path).generation == 1 and not is_current(task)
