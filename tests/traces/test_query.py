@@ -54,10 +54,10 @@ def test_texts_are_columns_only_when_they_are_asked_for() -> None:
     "sql",
     [
         "SELECT * FROM read_csv('{file}', columns={{'a': 'VARCHAR'}})",
-        "COPY calls TO '{file}.csv'",
-        "ATTACH '{file}.db'",
-        "INSTALL httpfs",
-        "SET enable_external_access=true",
+        "SELECT * FROM read_text('{file}')",
+        "FROM '{file}'",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM sqlite_scan('{file}', 'calls')",
     ],
 )
 def test_a_query_reaches_no_file_and_no_network(tmp_path: Path, sql: str) -> None:
@@ -68,12 +68,53 @@ def test_a_query_reaches_no_file_and_no_network(tmp_path: Path, sql: str) -> Non
     assert [path.name for path in tmp_path.iterdir() if path.name != "rung"] == ["secret"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("DROP TABLE calls", "DROP"),
+        ("DELETE FROM calls", "DELETE"),
+        ("WITH x AS (SELECT 1) DELETE FROM calls", "DELETE"),
+        ("CREATE TABLE mine AS SELECT 1", "CREATE"),
+        ("COPY calls TO '{file}.csv'", "COPY"),
+        ("ATTACH '{file}.db'", "ATTACH"),
+        ("INSTALL httpfs", "LOAD"),
+        ("LOAD httpfs", "LOAD"),
+        ("SET enable_external_access=true", "SET"),
+        ("PRAGMA database_list", "PRAGMA"),
+        ("EXPLAIN ANALYZE DELETE FROM calls", "EXPLAIN"),
+        ("SELECT 1; DROP TABLE calls", "2 statements"),
+        (" -- nothing", "0 statements"),
+        ("", "0 statements"),
+    ],
+)
+def test_a_statement_that_is_no_query_is_refused(tmp_path: Path, sql: str, what: str) -> None:
+    with pytest.raises(TraceError, match=f"the query is {what}") as caught:
+        query(CALLS, sql.format(file=tmp_path / "file"))
+    assert "calls(" in caught.value.hint
+    assert not list(tmp_path.glob("file*"))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM calls",
+        "WITH x AS (FROM calls) FROM x",
+        "DESCRIBE calls",
+        "SHOW TABLES",
+        "TABLE calls;",
+    ],
+)
+def test_whatever_reads_is_answered(sql: str) -> None:
+    assert query(CALLS, sql).rows
+
+
 def test_a_wrong_statement_names_the_columns() -> None:
     with pytest.raises(TraceError) as caught:
         query(CALLS, "SELECT nothing FROM calls")
     assert "cost_usd" in (caught.value.hint or "")
-    with pytest.raises(TraceError, match="no statement"):
-        query(CALLS, " -- nothing")
+    for sql in ("SELEC 1", "SELECT '", "SELECT \0", "half \udcff"):
+        with pytest.raises(TraceError, match="the query"):
+            query(CALLS, sql)
 
 
 def test_texts_are_shown_as_they_are_and_json_stays_json(
