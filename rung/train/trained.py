@@ -4,14 +4,18 @@ torch."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+import msgspec
 
 from rung.agents.spec import AgentSpec
 from rung.core import config
 from rung.core.clock import now_utc
-from rung.store.runs import RunDir
+from rung.core.errors import StoreError
+from rung.core.spelling import listing
+from rung.store.runs import RunDir, file_name
 from rung.train.plan import TrainPlan
 
 RECORD, PLAN = "trained.json", "plan.json"
@@ -66,27 +70,81 @@ def last_minutes(task: str, model: str = "") -> tuple[float, bool] | None:
     """Return what the last training for a task took, in minutes, else what a dry run estimated.
 
     True where it was measured; None where there was neither. Without `model` any of them counts.
+    Raises StoreError for a record of the task that cannot be read.
     """
-    measured, estimated = [], []
-    runs = config.home() / "runs"
-    for path in runs.glob(f"train-*/{RECORD}"):
-        done = Trained(**json.loads(path.read_text("utf-8")))
-        if task in (done.task, *done.also) and model in ("", done.model):
-            measured.append((done.made, done.minutes))
-    for path in runs.glob(f"train-*/{PLAN}"):
-        plan = json.loads(path.read_text("utf-8"))
-        if task in plan["tasks"] and model in ("", plan["model"]):
-            estimated.append((plan["made"], float(plan["minutes"])))
-    found = max(measured or estimated, default=None)
-    return None if found is None else (found[1], bool(measured))
+    for name, kind in ((RECORD, Trained), (PLAN, _Planned)):
+        found = [one for one in _records(task, name, kind) if model in ("", one.model)]
+        if found:
+            return max((one.made, one.minutes) for one in found)[1], kind is Trained
+    return None
 
 
 def find_trained(task: str, model: str, method: str = "") -> Trained | None:
-    """Return the adapter trained last for a task and model, by a method where one is named."""
-    found = []
-    for path in (config.home() / "runs").glob(f"train-*/{RECORD}"):
-        trained = Trained(**json.loads(path.read_text("utf-8")))
-        is_of_task = task in (trained.task, *trained.also)
-        if is_of_task and trained.model == model and method in ("", trained.method):
-            found.append(trained.as_of(task))
+    """Return the adapter trained last for a task and model, by a method where one is named.
+
+    Raises StoreError for a record of the task that cannot be read.
+    """
+    found = [
+        trained.as_of(task)
+        for trained in _records(task, RECORD, Trained)
+        if trained.model == model and method in ("", trained.method)
+    ]
     return max(found, key=lambda trained: trained.made, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What is read of a plan."""
+
+    tasks: tuple[str, ...]
+    model: str
+    made: str
+    minutes: float
+
+
+_Kind = TypeVar("_Kind", Trained, _Planned)
+
+
+def _records(task: str, name: str, kind: type[_Kind]) -> list[_Kind]:
+    """Return what runs' folders record of a task; one of other tasks that cannot be read is passed
+    over."""
+    found = []
+    for path in (config.home() / "runs").glob(f"train-*/{name}"):
+        row = None
+        try:
+            row = json.loads(path.read_text("utf-8"))
+            one = _read(row, kind)
+        except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+            if task not in _tasks(row) and path.parent.name.rpartition("-")[0] != _folder(task):
+                continue
+            raise StoreError(
+                f"reading {path}: {getattr(error, 'strerror', None) or error}",
+                hint=f"move {path.parent} away, or use the version of rung that wrote it",
+            ) from None
+        if task in _tasks(row):
+            found.append(one)
+    return found
+
+
+def _read(row: Any, kind: type[_Kind]) -> _Kind:
+    if kind is Trained and isinstance(row, dict):
+        known = {one.name for one in fields(Trained)}
+        if unknown := sorted(row.keys() - known):
+            raise ValueError(f"a newer version of rung wrote it ({listing(unknown)} is unknown)")
+    return msgspec.convert(row, type=kind)
+
+
+def _tasks(row: Any) -> set[str]:
+    """Return the tasks that a record or a plan names, as far as it can be read."""
+    if not isinstance(row, dict):
+        return set()
+    named = [row.get("task"), *_strings(row.get("also")), *_strings(row.get("tasks"))]
+    return {one for one in named if isinstance(one, str)}
+
+
+def _strings(given: Any) -> Iterable[Any]:
+    return given if isinstance(given, dict | list) else ()
+
+
+def _folder(task: str) -> str:
+    return f"train-{file_name(task)}"
