@@ -5,7 +5,7 @@ Nothing is computed here. Both show the same cells; the terminal details the lar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -28,6 +28,15 @@ FOLDING = ("cause", "where", "next")
 MIN_WHERE = 18
 """Cells that the place keeps; in a narrower console columns go, the first of `LEAVING` first."""
 LEAVING = ("saves", "ref", "fixed", "all", "share")
+MEANINGS = {
+    "n": "misses",
+    "share": "of all misses",
+    "saves": "how much less 1,000 acceptable outcomes would cost without the cluster",
+    "ref": "misses that the reference meets",
+    "fixed": "misses that are met now (chosen for failing, so some are by luck)",
+    "all": "change over every example with the same requirement",
+}
+"""Of the columns that a legend explains."""
 MAX_CHARS = 120
 """Of an exemplar's input."""
 
@@ -39,9 +48,10 @@ def render_repair(repair: RepairMap, console: Console) -> None:
     for line in overview(repair):
         print_wrapped(line, console, style="dim", hang=2)
     console.print()
-    console.print(_table(repair, console.width))
+    columns = _columns(repair, console.width)
+    console.print(_table(columns, console.width))
     console.print()
-    print_wrapped(legend(repair), console, style="dim", hang=2)
+    print_wrapped(legend(columns), console, style="dim", hang=2)
     for number, cluster in enumerate(repair.clusters[:NUM_DETAILED], 1):
         console.print()
         print_wrapped(f"{number}  {heading(cluster)}", console, style="bold", hang=3)
@@ -62,7 +72,7 @@ def write_repair_html(repair: RepairMap, path: Path) -> Path:
         "repair.html.j2",
         repair=repair,
         overview=overview(repair),
-        legend=legend(repair),
+        legend=legend(headers(repair)),
         headers=headers(repair),
         clusters=[
             (
@@ -95,18 +105,9 @@ def overview(repair: RepairMap) -> list[str]:
     return lines
 
 
-def legend(repair: RepairMap) -> str:
-    """Return what the columns mean."""
-    parts = ["n, share: of all misses"]
-    parts.append("saves: how much less 1,000 acceptable outcomes would cost without the cluster")
-    if repair.reference:
-        parts.append("ref: misses that the reference meets")
-    if repair.after:
-        parts.append(
-            "fixed: misses that are met now (chosen for failing, so some are by luck); all: change"
-            " over every example with the same requirement"
-        )
-    return "; ".join(parts)
+def legend(shown: Iterable[str]) -> str:
+    """Return what the columns of these headers mean."""
+    return "; ".join(f"{header}: {MEANINGS[header]}" for header in shown if header in MEANINGS)
 
 
 def headers(repair: RepairMap) -> tuple[str, ...]:
@@ -180,13 +181,19 @@ def difference_text(change: Difference) -> str:
     return f"{fmt.difference(change.diff)} {ends}, {pairs}"
 
 
-def _table(repair: RepairMap, width: int) -> Table:
-    """Return the table for a console; no word is broken that fits its column."""
+def _columns(repair: RepairMap, width: int) -> dict[str, list[str]]:
+    """Return the columns that a console has room for, by header."""
     rows = [cells(number, cluster, repair) for number, cluster in enumerate(repair.clusters, 1)]
     columns = {header: [row[at] for row in rows] for at, header in enumerate(headers(repair))}
     for header in LEAVING:
         if _room(columns, width) < MIN_WHERE:
             columns.pop(header, None)
+    return columns
+
+
+def _table(columns: dict[str, list[str]], width: int) -> Table:
+    """Return the table for a console; no word is broken that fits its column."""
+    columns = dict(columns)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header, column in columns.items():
         words = header in FOLDING

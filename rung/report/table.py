@@ -36,6 +36,12 @@ MIN_ROUTE = 16
 """Cells a route name keeps before it folds to make room for a column."""
 WIDE = 110
 """Console width from which questions stand in three columns."""
+LEGEND = {
+    "output": "tokens: mean per example",
+    "$": "$: per 1,000",
+    "CPAO": "CPAO: cost per acceptable outcome",
+}
+"""What a header, or a part of several, stands for."""
 VERDICT_STYLE = {"promote": "bold green", "hold": "bold yellow", "reject": "bold red"}
 
 
@@ -43,9 +49,9 @@ def render_climb(climb: Climb, console: Console, *, then: str | None = None) -> 
     """Print the whole outcome of a climb; `then` replaces the command to type next."""
     console.print(Text(f"{fmt.plain(climb.task)}: {fmt.plain(climb.title)}", style="bold"))
     console.print(Text(circumstances(climb), style="dim"))
-    _print_ladder(climb.arms, console, promoted=climb.promoted)
+    shown = _print_ladder(climb.arms, console, promoted=climb.promoted)
     console.print()
-    for line in (_legend(climb), *notes(climb.arms)):
+    for line in (_legend(climb, shown), *notes(climb.arms)):
         print_wrapped(line, console, style="dim", hang=2)
     if climb.answered:
         console.print()
@@ -119,7 +125,10 @@ def render_comparison(
     console.print(line)
 
 
-def _print_ladder(arms: Sequence[Arm], console: Console, *, promoted: str | None) -> None:
+def _print_ladder(
+    arms: Sequence[Arm], console: Console, *, promoted: str | None
+) -> tuple[Column, ...]:
+    """Print a table for each split; return the columns that there was room for."""
     widths = {column.header: _width(column, arms) for column in COLUMNS}
     longest = max((cell_len(_route_name(arm, promoted)) for arm in arms), default=MIN_ROUTE)
     chosen = _fit(widths, console.width - min(longest, MIN_ROUTE))
@@ -138,6 +147,7 @@ def _print_ladder(arms: Sequence[Arm], console: Console, *, promoted: str | None
             table.add_row(name, *cells, style=_style(arm, promoted))
         console.print()
         console.print(table)
+    return chosen
 
 
 def _fit(widths: Mapping[str, int], room: int) -> tuple[Column, ...]:
@@ -167,7 +177,7 @@ def _style(arm: Arm, promoted: str | None) -> str:
     return "dim" if is_backdrop(arm) else ""
 
 
-def _legend(climb: Climb) -> str:
+def _legend(climb: Climb, shown: Sequence[Column]) -> str:
     parts = ["> promoted"] if climb.promoted else []
     if any(arm.stopped for arm in climb.arms):
         parts.append("† stopped early")
@@ -175,7 +185,8 @@ def _legend(climb: Climb) -> str:
     backdrops = dict.fromkeys(fmt.plain(arm.route) for arm in climb.arms if is_backdrop(arm))
     if backdrops:
         parts.append(f"not candidates: {', '.join(backdrops)}")
-    parts.append("tokens: mean per example; $: per 1,000; CPAO: cost per acceptable outcome")
+    headers = " ".join(column.header for column in shown)
+    parts += [text for header, text in LEGEND.items() if header in headers]
     return "; ".join(parts)
 
 

@@ -12,7 +12,7 @@ from rung.repair.mapping import Run, build_map
 from rung.repair.read_form import FormReader
 from rung.repair.records import RepairMap
 from rung.report.fold import fold_words
-from rung.report.repairs import headers, render_repair
+from rung.report.repairs import MEANINGS, headers, render_repair
 from rung.tasks.task import FieldScoring
 
 NAMES = (
@@ -50,12 +50,15 @@ def test_words_of_the_table_are_not_torn(repair: RepairMap, console_of, width: i
     render_repair(repair, console)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= width
-    table = text[text.index("#  cause") : text.index("n, share")]
+    table = text[text.index("#  cause") : text.index("n: misses")]
     words = set(table.replace("_", " ").split())
     assert {word for name in NAMES for word in name.split("_")} <= words
     assert {"unanswered", "argument", "escalate", "again"} <= words
     shown = table.split("\n")[0].split()
     assert {"#", "cause", "where", "n", "next"} <= set(shown)
+    legend = " ".join(text[text.index("n: misses") :].split("\n\n")[0].split())
+    explained = {header for header in MEANINGS if f"{header}: " in legend}
+    assert explained == set(MEANINGS) & set(shown)
     if width >= 100:
         assert shown == list(headers(repair))
 

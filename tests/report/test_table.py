@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rung.report.table import render_climb, render_comparison, render_run
+from rung.report.table import LEGEND, render_climb, render_comparison, render_run
 
 COMPARISON = {
     "n": 120,
@@ -60,6 +60,14 @@ def test_columns_go_by_rank(climb, console_of, width, headers):
     header = next(line for line in lines if line.startswith("dev "))
     shown = {part.strip() for part in header.removeprefix("dev").split("  ") if part.strip()}
     assert shown == headers
+
+
+@pytest.mark.parametrize("width", [30, 60, 100])
+def test_only_what_is_shown_is_explained(climb, console_of, width):
+    text = printed(climb, console_of(width))
+    headers = next(line for line in text.splitlines() if line.startswith("dev "))
+    for header, meaning in LEGEND.items():
+        assert (header in headers) == (meaning in " ".join(text.split()))
 
 
 def test_a_pipe_gets_no_ansi_codes(climb, console_of):
