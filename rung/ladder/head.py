@@ -74,7 +74,5 @@ def _fit(situation: Situation) -> str:
     return situation.artifacts.put(head.to_bytes())
 
 
-HEAD = Rung(
-    name="head", about="a linear model, no language model", propose=propose_head, uses_model=False
-)
+HEAD = Rung(name="head", about="a linear model, no language model", propose=propose_head)
 MIXED = Rung(name="mixed", about="linear head for choices, model for text", propose=propose_mixed)

@@ -39,5 +39,4 @@ RUNG = Rung(
     name="ranker",
     about="a small model of the numbers of listed options",
     propose=propose,
-    uses_model=False,
 )

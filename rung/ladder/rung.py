@@ -72,7 +72,6 @@ class Rung:
     about: str
     propose: Callable[[Situation], tuple[Route, ...]]
     needs: Callable[[Situation], tuple[Need, ...]] = no_needs
-    uses_model: bool = True
     min_before_stop: int = 8
     """Examples before its routes may be stopped as hopeless; more for the arms that the report's
     questions compare."""

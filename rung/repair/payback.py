@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rung.routes.escalation.economics import Deployment, break_even_requests
+from rung.routes.escalation.economics import break_even_requests
 
 if TYPE_CHECKING:  # it holds an investment
     from rung.repair.records import Cluster
@@ -32,7 +32,7 @@ class Training:
     @property
     def price_usd(self) -> float:
         """The machine's busy time."""
-        return Deployment(usd_per_hour=self.usd_per_hour, busy_s=self.minutes * 60.0).steady_usd
+        return self.usd_per_hour * self.minutes / 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

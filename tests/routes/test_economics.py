@@ -7,7 +7,6 @@ import pytest
 
 from rung.report import format as fmt
 from rung.routes.escalation.economics import (
-    Deployment,
     Fixed,
     Spending,
     at_volume,
@@ -46,17 +45,6 @@ def test_published_ladder_costs():
     assert tokens_usd(33_111, 0.20) == pytest.approx(0.0066, abs=5e-5)
     assert tokens_usd(1, 18.0) / tokens_usd(1, 0.20) == pytest.approx(90)
     assert fmt.ratio(1.935 / 0.369) == "5.2x"
-
-
-def test_loaded_cost_is_kept_apart_from_steady_state():
-    """$1.56 for a deployment whose 90 answers cost $0.0066: it was busy 0.4 % of its time."""
-    busy_s = 90 * 0.37
-    steady, loaded = 0.0066, 1.56
-    usd_per_hour = steady * 3600 / busy_s
-    start_s = loaded * 3600 / usd_per_hour - busy_s
-    found = Deployment(usd_per_hour=usd_per_hour, start_s=start_s, busy_s=busy_s)
-    assert (found.steady_usd, found.loaded_usd) == pytest.approx((steady, loaded))
-    assert found.utilisation == pytest.approx(steady / loaded)
 
 
 def test_returns_from_4200_to_700_dollars_a_month():

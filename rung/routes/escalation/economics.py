@@ -1,8 +1,8 @@
 """What a way to answer is worth: cost per acceptable outcome, volumes, break-even, price shocks.
 
-Plain arithmetic on figures per request, with names that carry the unit. Serving is steady state;
-`Deployment` adds what a machine costs while it starts and waits (the loaded cost), which is kept
-apart. Prices of calls come from `engines/prices.py`.
+Plain arithmetic on figures per request, with names that carry the unit. Serving is steady state:
+what a machine costs while it starts and waits is not in it. Prices of calls come from
+`engines/prices.py`.
 """
 
 from __future__ import annotations
@@ -132,31 +132,6 @@ def break_even_requests(*, fixed_usd: float, saving_usd: float) -> float:
     if fixed_usd <= 0.0:
         return 0.0
     return fixed_usd / saving_usd if saving_usd > 0.0 else math.inf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """A machine that serves for a while: it starts, works and waits, and is paid throughout."""
-
-    usd_per_hour: float
-    start_s: float = 0.0
-    busy_s: float
-    idle_s: float = 0.0
-
-    @property
-    def steady_usd(self) -> float:
-        """The busy time alone."""
-        return self.usd_per_hour * self.busy_s / 3600.0
-
-    @property
-    def loaded_usd(self) -> float:
-        """All the time the machine was held."""
-        return self.usd_per_hour * (self.start_s + self.busy_s + self.idle_s) / 3600.0
-
-    @property
-    def utilisation(self) -> float:
-        """Share of the held time that was busy."""
-        return self.busy_s / (self.start_s + self.busy_s + self.idle_s)
 
 
 def shock(spent: Spending, *, hosted: float = 1.0, machine: float = 1.0) -> Spending:
