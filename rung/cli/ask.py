@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import MOST, AsJson, whole
+from rung.cli.out import print_json, say
 from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
 from rung.core.errors import ConfigError, TaskError
 
@@ -27,9 +28,7 @@ def ask(
         typer.Option("--file", help="JSONL of strings or {'input': …, 'owner': …} rows."),
     ] = None,
     route: Annotated[str, typer.Option("--route", help="Ask this measured route instead.")] = "",
-    example: Annotated[
-        int, typer.Option("--example", min=0, help="Ask the N-th train example instead.")
-    ] = 0,
+    example: Annotated[int, whole("--example", 0, MOST, "Ask the N-th train example instead.")] = 0,
     owner: Annotated[
         str, typer.Option("--owner", help="Person whose input it is, for an agent with memory.")
     ] = "",

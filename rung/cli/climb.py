@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, DryRun, Seed, console, print_json, say
+from rung.cli.options import MOST, MOST_MINUTES, AsJson, DryRun, Seed, number, whole
+from rung.cli.out import EXIT, console, print_json, say
 from rung.cli.progress import show_progress
 
 
@@ -27,23 +28,16 @@ def climb(
         typer.Option("--rungs", help="Climb only these, e.g. blank,form,head or form,calibrated."),
     ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Examples per split; 0: as many as fit the time.")
+        int, whole("--limit", 0, MOST, "Examples per split; 0: as many as fit the time.")
     ] = 0,
     minutes: Annotated[
         float,
-        typer.Option(
-            "--minutes",
-            min=0.1,
-            max=100_000,
-            help="Without --limit: minutes to fit the climb into.",
-        ),
+        number("--minutes", 0.1, MOST_MINUTES, "Without --limit: minutes to fit the climb into."),
     ] = 3.0,
     seed: Seed = 0,
     budget_usd: Annotated[
         float,
-        typer.Option(
-            "--budget-usd", min=0.0, help="Refuse to start if the estimated cost is above this."
-        ),
+        number("--budget-usd", 0, MOST, "Refuse to start if the estimated cost is above this."),
     ] = 5.0,
     dry_run: DryRun = False,
     as_json: AsJson = False,

@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, console, print_json
+from rung.cli.options import AsJson, number
+from rung.cli.out import EXIT, console, print_json
 from rung.core.errors import GateError
 
 
 def compare(
     reference: Annotated[Path, typer.Argument(metavar="A", help="Results file of the reference.")],
     candidate: Annotated[Path, typer.Argument(metavar="B", help="Results file of the candidate.")],
-    margin: Annotated[float, typer.Option("--margin", help="Largest loss allowed, 0 to 1.")] = 0.03,
+    margin: Annotated[float, number("--margin", 0, 1, "Largest loss allowed, 0 to 1.")] = 0.03,
     metric: Annotated[
         str, typer.Option("--metric", help="What to compare: score or strict.")
     ] = "score",

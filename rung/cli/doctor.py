@@ -8,7 +8,8 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rung.cli.out import AsJson, print_json
+from rung.cli.options import AsJson
+from rung.cli.out import print_json
 from rung.core.errors import EngineError
 
 _OTHER_HOME = "export RUNG_HOME=FOLDER"

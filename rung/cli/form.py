@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson, Seed, whole
+from rung.cli.out import print_json, say
 
 
 def form(
@@ -27,8 +28,8 @@ def form(
     engine: Annotated[
         str, typer.Option("--engine", help="Model to fill it with; fake:random emits random bytes.")
     ] = "",
-    num: Annotated[int, typer.Option("--n", min=1, max=10_000, help="How often to fill it.")] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the first filling.")] = 0,
+    num: Annotated[int, whole("--n", 1, 10_000, "How often to fill it.")] = 1,
+    seed: Seed = 0,
     style: Annotated[
         str, typer.Option("--style", help="Layout: json, indented or lines.")
     ] = "json",
@@ -36,10 +37,7 @@ def form(
         bool, typer.Option("--parallel", help="Fill scalar slots side by side.")
     ] = False,
     retries: Annotated[
-        int,
-        typer.Option(
-            "--retries", min=0, max=20, help="Draws that may follow one that breaks the schema."
-        ),
+        int, whole("--retries", 0, 20, "Draws that may follow one that breaks the schema.")
     ] = 3,
     as_json: AsJson = False,
 ) -> None:

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, Limit, Seed, print_json, say
+from rung.cli.options import AsJson, Limit, RouteName, Seed, TaskName
+from rung.cli.out import EXIT, print_json, say
 from rung.cli.progress import show_progress
 from rung.core.errors import ConfigError
 
 
 def gate(
-    name: Annotated[str, typer.Argument(help="Task.")] = "",
-    route: Annotated[str, typer.Argument(help="Measured route, by name or hash.")] = "",
+    name: TaskName = "",
+    route: RouteName = "",
     reference: Annotated[
         str,
         typer.Option("--reference", help="Measured route to survive against, or recorded:NAME."),

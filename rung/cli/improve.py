@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import MOST, MOST_MINUTES, AsJson, TaskName, number, whole
+from rung.cli.out import print_json, say
 from rung.cli.progress import show_progress
 from rung.core.errors import ConfigError
 
 _EXIT = {"held": 3, "rejected": 4}
 _HOURS = {"h": 1.0, "d": 24.0, "m": 1 / 60}
+_YEAR_HOURS = 8760.0
 _NICE = 10
 _OPTIONS = {
     "every_hours": "every",
@@ -25,7 +28,7 @@ _OPTIONS = {
 
 
 def improve(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     enable: Annotated[
         bool, typer.Option("--enable", help="Have `rung serve` make rounds from now on.")
     ] = False,
@@ -48,15 +51,12 @@ def improve(
         typer.Option("--on-alarm", help="demote: take the specialist out of service; or tell."),
     ] = None,
     budget_usd: Annotated[
-        float | None,
-        typer.Option("--budget-usd", min=0.0, help="Most that the climbs of a day may cost."),
+        float | None, number("--budget-usd", 0, MOST, "Most that the climbs of a day may cost.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.1, help="Most minutes that a round may take.")
+        float | None, number("--minutes", 0.1, MOST_MINUTES, "Most minutes that a round may take.")
     ] = None,
-    climbs: Annotated[
-        int | None, typer.Option("--climbs", min=0, help="Climbs a day, at most.")
-    ] = None,
+    climbs: Annotated[int | None, whole("--climbs", 0, MOST, "Climbs a day, at most.")] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", help="Model to climb with; by default those of the last climb."),
@@ -67,10 +67,11 @@ def improve(
     ] = None,
     min_holdout: Annotated[
         int | None,
-        typer.Option(
+        whole(
             "--min-holdout",
-            min=0,
-            help="Fewest groups of a new holdout; 0: as many as the gate needs.",
+            0,
+            MOST,
+            "Fewest groups of a new holdout; 0: as many as the gate needs.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -127,9 +128,12 @@ def improve(
 
 def _hours(text: str) -> float:
     try:
-        return float(text[:-1]) * _HOURS[text[-1:]]
+        hours = float(text[:-1]) * _HOURS[text[-1:]]
     except (KeyError, ValueError):
-        raise ConfigError(f"--every {text!r} is no time", hint="--every 24h") from None
+        hours = math.nan
+    if not 0.0 < hours <= _YEAR_HOURS:
+        raise ConfigError(f"--every is {text!r}, no time up to 365d", hint="--every 24h")
+    return hours
 
 
 def _tell_schedule(name: str, schedule: Any, as_json: bool) -> None:

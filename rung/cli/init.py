@@ -7,8 +7,12 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from rung.cli.out import AsJson, Seed, print_json, say
+from rung.cli.options import AsJson, Seed, reader
+from rung.cli.out import print_json, say
 from rung.core.errors import ConfigError
+
+_MOST_EXAMPLES = 100_000
+"""Of a split of a bundled task, which is made, not read."""
 
 
 def init(
@@ -112,9 +116,10 @@ def _sizes(text: str) -> dict[str, Any]:
     if not text:
         return {}
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+    if len(parts) != 3:
         raise ConfigError(f"--sizes {text!r} is not three numbers", hint="--sizes 600,150,300")
-    return dict(zip(("num_train", "num_dev", "num_holdout"), map(int, parts), strict=True))
+    read = reader("--sizes", int, 1, _MOST_EXAMPLES)
+    return dict(zip(("num_train", "num_dev", "num_holdout"), map(read, parts), strict=True))
 
 
 def _print(name: str, path: str, task: object, notes: list[str], as_json: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import MOST, AsJson, number, whole
+from rung.cli.out import print_json, say
 from rung.core.errors import ConfigError
 
 app = typer.Typer(help="Make, list and revoke keys of the gateway.", no_args_is_help=True)
@@ -28,11 +29,10 @@ def create(
         ),
     ] = None,
     budget_usd: Annotated[
-        float | None,
-        typer.Option("--budget-usd", min=0, help="Most it may spend in a calendar month."),
+        float | None, number("--budget-usd", 0, MOST, "Most it may spend in a calendar month.")
     ] = None,
     per_minute: Annotated[
-        int, typer.Option("--per-minute", min=0, help="Requests a minute; 0 for no limit.")
+        int, whole("--per-minute", 0, MOST, "Requests a minute; 0 for no limit.")
     ] = 0,
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson, whole
+from rung.cli.out import print_json, say
 from rung.core.errors import ConfigError
 
 
@@ -21,12 +22,12 @@ def memory(
     ] = False,
     older_than: Annotated[
         int,
-        typer.Option(
+        whole(
             "--older-than",
-            min=0,
-            max=36_500,
+            0,
+            36_500,
+            "With --forget: delete only what is older, of anybody if no person is named.",
             metavar="DAYS",
-            help="With --forget: delete only what is older, of anybody if no person is named.",
         ),
     ] = 0,
     tenant: Annotated[

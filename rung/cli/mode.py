@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson, TaskName, number, whole
+from rung.cli.out import print_json, say
 from rung.core.errors import ConfigError
 
 
 def mode(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     to: Annotated[
         str, typer.Argument(help="teacher, shadow, cascade, canary or specialist.", metavar="MODE")
     ] = "",
@@ -21,31 +22,32 @@ def mode(
     ] = None,
     min_p: Annotated[
         float | None,
-        typer.Option(
+        number(
             "--min-p",
-            help="Cascade: the frontier answers when a choice is less probable than this.",
+            0,
+            1,
+            "Cascade: the frontier answers when a choice is less probable than this.",
         ),
     ] = None,
     audit_share: Annotated[
         float | None,
-        typer.Option(
+        number(
             "--audit-share",
-            help="Cascade: share of inputs that the frontier answers too, to compare.",
+            0,
+            1,
+            "Cascade: share of inputs that the frontier answers too, to compare.",
         ),
     ] = None,
     stage: Annotated[
-        int | None,
-        typer.Option("--stage", help="Canary: go to this stage, 0 to 3 (1, 5, 25, 100 %)."),
+        int | None, whole("--stage", 0, 3, "Canary: go to this stage, 0 to 3 (1, 5, 25, 100 %).")
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(
-            "--margin", help="Canary: largest loss of the share of accepted answers, 0 to 1."
-        ),
+        number("--margin", 0, 1, "Canary: largest loss of the share of accepted answers, 0 to 1."),
     ] = None,
     max_failed: Annotated[
         float | None,
-        typer.Option("--max-failed", help="Canary: largest share of failed conversations, 0 to 1."),
+        number("--max-failed", 0, 1, "Canary: largest share of failed conversations, 0 to 1."),
     ] = None,
     slot: Annotated[
         list[str] | None,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson
+from rung.cli.out import print_json, say
 
 app = typer.Typer(help="List models, or pull one.", invoke_without_command=True)
 

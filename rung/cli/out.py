@@ -1,17 +1,10 @@
-"""What every verb shares: JSON to stdout, talk to stderr, the options that several verbs take."""
+"""What every verb prints with: JSON to stdout, talk to stderr, exit codes of verdicts."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
-
-import typer
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object (or JSONL).")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Examples per split; 0: all.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every draw.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the estimate and stop.")]
+from typing import Any
 
 EXIT = {"promote": 0, "hold": 3, "reject": 4}
 

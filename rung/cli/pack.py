@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import MOST, AsJson, TaskName, whole
+from rung.cli.out import print_json, say
 from rung.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ RunCode = Annotated[
 
 
 def pack(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="By default NAME.rung.")] = None,
     sign: Annotated[
         Path | None, typer.Option("--sign", help="Private Ed25519 key (PEM) to sign with.")
@@ -44,10 +45,11 @@ def pack(
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(
+        whole(
             "--examples",
-            min=0,
-            help="Train examples of a simulated world, to be asked elsewhere; 5 by default.",
+            0,
+            MOST,
+            "Train examples of a simulated world, to be asked elsewhere; 5 by default.",
         ),
     ] = None,
     as_json: AsJson = False,

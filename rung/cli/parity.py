@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, console, print_json, say
+from rung.cli.options import MOST, AsJson, whole
+from rung.cli.out import EXIT, console, print_json, say
 
 if TYPE_CHECKING:
     from rung.flow.parity import Checked
@@ -24,9 +25,7 @@ def parity(
             "--merged/--no-merged", help="Also measure the merged and requantised models."
         ),
     ] = True,
-    limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Dev examples to compare on; 0: 16.")
-    ] = 0,
+    limit: Annotated[int, whole("--limit", 0, MOST, "Dev examples to compare on; 0: 16.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compare trainer and server: tokens, logits, merged and requantised weights.

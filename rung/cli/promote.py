@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson, RouteName, TaskName
+from rung.cli.out import print_json, say
 
 
 def promote(
-    name: Annotated[str, typer.Argument(help="Task.")],
-    route: Annotated[str, typer.Argument(help="Route, by name or hash.")],
+    name: TaskName,
+    route: RouteName,
     as_json: AsJson = False,
 ) -> None:
     """Put a route in service; refused unless the gate has passed it."""

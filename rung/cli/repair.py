@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import AsJson, console, print_json, say
+from rung.cli.options import AsJson, Html, TaskName
+from rung.cli.out import console, print_json, say
 
 
 def repair(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     results: Annotated[
         str,
         typer.Option(
@@ -35,7 +36,7 @@ def repair(
     machine: Annotated[
         str, typer.Option("--machine", metavar="ROW", help="Price row of the machine that trains.")
     ] = "local-2core",
-    html: Annotated[Path | None, typer.Option("--html", help="Write the map here.")] = None,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the repair map: failures by cause and place, with cost, remedy and measured change."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from rung.cli.out import AsJson, console, print_json, say
+from rung.cli.options import AsJson, Html, TaskName
+from rung.cli.out import console, print_json, say
 
 
 def report(
-    name: Annotated[str, typer.Argument(help="Task.")],
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report here.")] = None,
+    name: TaskName,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the last climb's tables, or write them with plots into one HTML file."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.cli.out import EXIT, AsJson, Limit, Seed, print_json, say
+from rung.cli.options import AsJson, Limit, RouteName, Seed, TaskName
+from rung.cli.out import EXIT, print_json, say
 from rung.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def retain(
-    name: Annotated[str, typer.Argument(help="Task.")],
-    route: Annotated[str, typer.Argument(help="Measured route, by name or hash.")],
+    name: TaskName,
+    route: RouteName,
     limit: Limit = 0,
     seed: Seed = 0,
     apart: Annotated[

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import AsJson, print_json
+from rung.cli.options import AsJson, TaskName
+from rung.cli.out import print_json
 
 
 def rollback(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the registry.")] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, DryRun, Limit, Seed, print_json, say
+from rung.cli.options import MOST, MOST_MINUTES, AsJson, DryRun, Limit, Seed, TaskName, number
+from rung.cli.out import print_json, say
 from rung.cli.progress import show_progress
 from rung.core.errors import ConfigError
 from rung.core.spelling import did_you_mean
@@ -17,7 +18,7 @@ GOALS = ("expected", "tuned", "accuracy")
 
 
 def route(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     action: Annotated[str, typer.Argument(help="mine, fit, show or simulate.")] = "show",
     specialist: Annotated[
         str, typer.Option("--specialist", help="Measured route; default: the one in service.")
@@ -32,67 +33,48 @@ def route(
     ] = None,
     person_minutes: Annotated[
         float,
-        typer.Option(
+        number(
             "--person-minutes",
-            min=0.0,
-            help="Minutes a person needs for a request; above 0, doubts end with one.",
+            0,
+            MOST_MINUTES,
+            "Minutes a person needs for a request; above 0, doubts end with one.",
         ),
     ] = 0.0,
     person_errors: Annotated[
         float,
-        typer.Option(
-            "--person-errors",
-            min=0.0,
-            max=0.99,
-            help="Share of answers that the person gets wrong, 0 to 1.",
-        ),
+        number("--person-errors", 0, 0.99, "Share of answers that the person gets wrong, 0 to 1."),
     ] = 0.02,
     error_usd: Annotated[
         float,
-        typer.Option(
-            "--error-usd", help="Cost of a wrong answer where the task names none; above 0."
+        number(
+            "--error-usd", 0, MOST, "Cost of a wrong answer where the task names none; above 0."
         ),
     ] = 1.0,
     goal: Annotated[
         str, typer.Option("--goal", help="How thresholds are chosen: expected, tuned or accuracy.")
     ] = "expected",
     max_risk: Annotated[
-        float,
-        typer.Option(
-            "--max-risk",
-            min=0.0,
-            max=0.99,
-            help="Certify an error rate of at most this; 0: do not.",
-        ),
+        float, number("--max-risk", 0, 0.99, "Certify an error rate of at most this; 0: do not.")
     ] = 0.0,
     max_loss_usd: Annotated[
         float,
-        typer.Option(
-            "--max-loss-usd",
-            min=0.0,
-            help="Bound the cost of errors per request by this; 0: do not.",
+        number(
+            "--max-loss-usd", 0, MOST, "Bound the cost of errors per request by this; 0: do not."
         ),
     ] = 0.0,
     doubt: Annotated[bool, typer.Option(help="Escalate on fitted doubt.")] = True,
     rules: Annotated[bool, typer.Option(help="Escalate by rules.toml.")] = True,
     volume: Annotated[
-        float,
-        typer.Option("--volume", min=0.0, help="Requests a day; 0: the task's volume_per_day."),
+        float, number("--volume", 0, MOST, "Requests a day; 0: the task's volume_per_day.")
     ] = 0.0,
     training_usd: Annotated[
-        float, typer.Option("--training-usd", min=0.0, help="What one training costs.")
+        float, number("--training-usd", 0, MOST, "What one training costs.")
     ] = 0.0,
     training_serves: Annotated[
-        float,
-        typer.Option(
-            "--training-serves", min=0.0, help="Requests until training is redone; 0: never."
-        ),
+        float, number("--training-serves", 0, MOST, "Requests until training is redone; 0: never.")
     ] = 0.0,
     hosting_usd_per_day: Annotated[
-        float,
-        typer.Option(
-            "--hosting-usd-per-day", min=0.0, help="What the serving machine costs a day."
-        ),
+        float, number("--hosting-usd-per-day", 0, MOST, "What the serving machine costs a day.")
     ] = 0.0,
     html: Annotated[
         Path | None, typer.Option("--html", help="With show: write a page here.")

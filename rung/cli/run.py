@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from rung.cli.out import AsJson, Limit, Seed, console, print_json, say
+from rung.cli.options import AsJson, Limit, Seed, TaskName, number, whole
+from rung.cli.out import console, print_json, say
 from rung.cli.progress import show_progress
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     route: Annotated[
         str, typer.Option("--route", help="Route by name or hash, e.g. form or recorded:gpt-4.")
     ],
@@ -24,10 +25,9 @@ def run(
             "--model", help="Model whose route is meant; else the one measured last by this name."
         ),
     ] = "",
-    samples: Annotated[int, typer.Option("--samples", help="Answers drawn per example.")] = 1,
+    samples: Annotated[int, whole("--samples", 1, 100, "Answers drawn per example.")] = 1,
     temperature: Annotated[
-        float,
-        typer.Option("--temperature", help="Temperature of the draws; 0: the likeliest answer."),
+        float, number("--temperature", 0, 2, "Temperature of the draws; 0: the likeliest answer.")
     ] = 0.0,
     limit: Limit = 0,
     seed: Seed = 0,

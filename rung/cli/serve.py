@@ -7,15 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, print_json, say
+from rung.cli.options import AsJson, number, whole
+from rung.cli.out import print_json, say
 from rung.cli.pack import Bundled, RunCode, Trusted, move_in_if_named
 from rung.core.errors import ConfigError
 
 
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port of the API; 0 takes a free one.")
-    ] = 8080,
+    port: Annotated[int, whole("--port", 0, 65_535, "Port of the API; 0 takes a free one.")] = 8080,
     host: Annotated[
         str,
         typer.Option(
@@ -24,19 +23,11 @@ def serve(
         ),
     ] = ("127.0.0.1"),
     admin_port: Annotated[
-        int,
-        typer.Option(
-            "--admin-port",
-            min=0,
-            max=65535,
-            help="Port of metrics and modes, on this machine only.",
-        ),
+        int, whole("--admin-port", 0, 65_535, "Port of metrics and modes, on this machine only.")
     ] = 8081,
     drain_s: Annotated[
         float,
-        typer.Option(
-            "--drain", min=0, help="Seconds that running requests get to end when stopped."
-        ),
+        number("--drain", 0, 86_400, "Seconds that running requests get to end when stopped."),
     ] = 30.0,
     log: Annotated[str, typer.Option("--log", help="error, warning or info (every call).")] = (
         "warning"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from rung.cli.out import AsJson, print_json
+from rung.cli.options import AsJson, TaskName
+from rung.cli.out import print_json
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     as_json: AsJson = False,
 ) -> None:
     """Show a task: instruction, splits with hashes, form, scoring, error costs, gate, routes."""

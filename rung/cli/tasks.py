@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rung.cli.out import AsJson, print_json
+from rung.cli.options import AsJson
+from rung.cli.out import print_json
 
 
 def tasks(as_json: AsJson = False) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rung.cli.out import AsJson, console, print_json, say
+from rung.cli.options import MOST, AsJson, whole
+from rung.cli.out import console, print_json, say
 
 app = typer.Typer(help="List, show and export captured calls.", no_args_is_help=True)
 
@@ -21,7 +22,7 @@ Since = Annotated[
         "--since", help="From this time on (2026-11-26T10:30); UTC unless it says an offset."
     ),
 ]
-Most = Annotated[int, typer.Option("--limit", min=0, help="At most this many calls; 0: all.")]
+Most = Annotated[int, whole("--limit", 0, MOST, "At most this many calls; 0: all.")]
 
 
 @app.command(name="list")

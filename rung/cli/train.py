@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rung.cli.out import AsJson, DryRun, Seed, print_json, say
+from rung.cli.options import MOST, MOST_MINUTES, AsJson, DryRun, Seed, TaskName, number, whole
+from rung.cli.out import print_json, say
 from rung.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -21,28 +22,20 @@ _EVERY_S = 10.0
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="Task.")],
+    name: TaskName,
     method: Annotated[str, typer.Option("--method", help="sft, rft, dpo or grpo.")] = "sft",
     model: Annotated[str, typer.Option("--model", help="Small model to train.")] = "",
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the examples.")] = 3,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Train examples; 0: all.")] = 0,
+    epochs: Annotated[int, whole("--epochs", 1, 10_000, "Passes over the examples.")] = 3,
+    limit: Annotated[int, whole("--limit", 0, MOST, "Train examples; 0: all.")] = 0,
     minutes: Annotated[
         float,
-        typer.Option(
-            "--minutes", min=0.0, help="Stop after this many minutes; 0: after the epochs."
-        ),
+        number("--minutes", 0, MOST_MINUTES, "Stop after this many minutes; 0: after the epochs."),
     ] = 0.0,
     learning_rate: Annotated[
-        float,
-        typer.Option(
-            "--learning-rate", min=0.0, help="Highest learning rate; 0: the method's own."
-        ),
+        float, number("--learning-rate", 0, 1, "Highest learning rate; 0: the method's own.")
     ] = 0.0,
     batch_size: Annotated[
-        int,
-        typer.Option(
-            "--batch-size", min=0, help="Texts in a step; 0: chosen by how many there are."
-        ),
+        int, whole("--batch-size", 0, 65_536, "Texts in a step; 0: chosen by how many there are.")
     ] = 0,
     precision: Annotated[
         str, typer.Option("--precision", help="Of the frozen weights: bf16, fp32 or auto.")
@@ -69,12 +62,7 @@ def train(
     ] = False,
     slot_dropout: Annotated[
         float,
-        typer.Option(
-            "--slot-dropout",
-            min=0.0,
-            max=0.9,
-            help="Probability of leaving a slot out of a text, 0 to 0.9.",
-        ),
+        number("--slot-dropout", 0, 0.9, "Probability of leaving a slot out of a text, 0 to 0.9."),
     ] = 0.0,
     data: Annotated[
         Path | None,
@@ -88,9 +76,7 @@ def train(
     ] = True,
     variants: Annotated[
         int,
-        typer.Option(
-            "--variants", min=0, help="Examples to make anew of each workflow of train; 0: none."
-        ),
+        whole("--variants", 0, 10_000, "Examples to make anew of each workflow of train; 0: none."),
     ] = 0,
     remaining: Annotated[
         bool | None,

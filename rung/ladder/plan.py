@@ -132,7 +132,7 @@ def plan_climb(
 
 def check_budget(plan: Plan, budget_usd: float) -> None:
     """Raise ConfigError for a plan that costs more than the budget."""
-    if plan.cost_usd > budget_usd:
+    if not plan.cost_usd <= budget_usd:
         raise ConfigError(
             f"this climb is estimated at ${plan.cost_usd:.4g}, the budget is ${budget_usd:.4g}",
             hint="raise --budget-usd, or lower --limit",
