@@ -112,7 +112,10 @@ def improve(
         _tell_schedule(name, flow.enable(name, given), as_json)
     elif disable:
         flow.disable(name)
-        say(f"rounds of {name} are off")
+        if as_json:
+            print_json({"task": name, "enabled": False})
+        else:
+            say(f"rounds of {name} are off")
     elif journal:
         _print_history(name, flow.history(name), as_json)
     elif dry_run:

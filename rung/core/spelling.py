@@ -13,11 +13,15 @@ _MAX_LISTED = 12
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the closest known word, else the list of known words."""
     names = list(known)
-    folded = {name.casefold(): name for name in names}
+    listed = f"known: {listing(names)}" if names else "none is defined"
+    return closest(word, names) or listed
+
+
+def closest(word: object, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` for the closest known word, else nothing."""
+    folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {folded[close[0]]!r}?"
-    return f"known: {listing(names)}" if names else "none is defined"
+    return f"did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def listing(names: Iterable[object]) -> str:

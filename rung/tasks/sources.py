@@ -45,6 +45,8 @@ def read_table(path: Path) -> Table:
     """Read a file by its name's ending; raises TaskError for anything that is not a table."""
     if not path.exists():
         raise TaskError(f"reading {path}: no such file or folder", hint="check how it is spelt")
+    if path.is_dir():
+        raise TaskError(f"reading {path}: it is a folder, not a file")
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
     if kind not in _FORMATS:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from rung.core.errors import TaskError
 from rung.core.records import Split
+from rung.core.spelling import closest
 from rung.tasks.folder import CONTRACT, check_free, load_task, save_task, tasks_home
 from rung.tasks.splits import Ties
 from rung.tasks.task import Example, Task
@@ -116,10 +117,11 @@ def load(name: str) -> Task:
         return _own(name)
     if name in BUNDLED:
         return make_bundled(name, name)
-    known = ", ".join(sorted({*own_tasks(), *BUNDLED}))
+    known = sorted({*own_tasks(), *BUNDLED})
     raise TaskError(
-        f"there is no task {name!r} (there are: {known})",
-        hint="rung init NAME --from FILE --input COLUMN --target COLUMN makes one",
+        f"there is no task {name!r} (there are: {', '.join(known)})",
+        hint=closest(name, known)
+        or "rung init NAME --from FILE --input COLUMN --target COLUMN makes one",
     )
 
 

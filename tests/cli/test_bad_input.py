@@ -49,6 +49,7 @@ def test_init_refuses_a_missing_file_and_bad_names(rung_command, tmp_path: Path)
     path = tmp_path / "data.csv"
     path.write_text("text,label\na,x\nb,y\n", "utf-8")
     refused(rung_command("init", "../x", "--from", path), "../x")
+    refused(rung_command("init", "x", "--from", tmp_path), "it is a folder")
 
 
 def test_init_refuses_a_name_that_exists(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
@@ -110,7 +111,8 @@ def test_extreme_numbers_and_empty_scopes_are_refused(rung_command, mail: str): 
 
 def test_unknown_task_lists_the_known_ones(rung_command, mail: str):  # type: ignore[no-untyped-def]
     for verb in (["climb", "mial"], ["show", "mial"], ["ask", "mial", "hi"], ["report", "mial"]):
-        refused(rung_command(*verb), "mial", "mail", "helpdesk")
+        refused(rung_command(*verb), "mial", "helpdesk", "did you mean 'mail'?")
+    refused(rung_command("show", "zzz"), "mail", "helpdesk", "rung init NAME")
 
 
 @pytest.mark.parametrize(
