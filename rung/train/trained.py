@@ -72,11 +72,17 @@ def last_minutes(task: str, model: str = "") -> tuple[float, bool] | None:
     True where it was measured; None where there was neither. Without `model` any of them counts.
     Raises StoreError for a record of the task that cannot be read.
     """
-    for name, kind in ((RECORD, Trained), (PLAN, _Planned)):
-        found = [one for one in _records(task, name, kind) if model in ("", one.model)]
-        if found:
-            return max((one.made, one.minutes) for one in found)[1], kind is Trained
-    return None
+    measured = _last(_records(task, RECORD, Trained), model)
+    if measured is not None:
+        return measured, True
+    estimated = _last(_records(task, PLAN, _Planned), model)
+    return None if estimated is None else (estimated, False)
+
+
+def _last(found: Sequence[Trained | _Planned], model: str) -> float | None:
+    """Return the minutes of the newest record of a model, of any where none is named."""
+    wanted = [one for one in found if model in ("", one.model)]
+    return max(wanted, key=lambda one: one.made).minutes if wanted else None
 
 
 def find_trained(task: str, model: str, method: str = "") -> Trained | None:
