@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import rung
 import tickets
-from gateways import Upstream, write_endpoints
+from gateways import Running, Upstream, write_endpoints
 from rung.core.errors import EngineError
 from rung.engines.base import Request
 from rung.engines.fake import FakeEngine
 from rung.registry import promote_route
 from rung.routes.route import Route
 from rung.store import Store
+from rung.store.modes import ModeLog
 
 TEXT = "my parcel and the courier are late"
 
@@ -62,3 +65,25 @@ def make_task(folder: Path, upstream: Upstream) -> Models:
     promote_route(store, "mail", route, {})
     store.close()
     return Models()
+
+
+def set_mode(name: str, **detail: Any) -> int:
+    store = Store()
+    ModeLog(store).append("mail", name, {"frontier": "http:strong"} | detail, "test")
+    last = ModeLog(store).current()["mail"].id
+    store.close()
+    return last
+
+
+def ask(running: Running, text: str = TEXT) -> tuple[Any, str, str]:
+    found = running.post("/v1/tasks/mail", {"input": text})
+    assert found.status == 200, found.body
+    row = found.json()
+    return row["output"], row["status"], row["arm"]
+
+
+def wait_for_mode(running: Running, id_: int) -> None:
+    deadline = time.monotonic() + 5
+    while running.get(running.admin_url + "/modes").json()["mail"]["id"] < id_:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
