@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
         (("--model", "http:gpt"), "cannot be trained here"),
         (("--prompt", "none"), "--prompt is 'none', not one of full, bare"),
         (("--learn", "all"), "not one of answer, values"),
-        (("--learning-rate", "2"), "not between 0 and 1"),
+        (("--learning-rate", "2"), "--learning-rate is '2', not a number from 0 to 1"),
         (("--data", "absent.jsonl"), "absent.jsonl"),
     ],
 )
