@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -66,6 +67,7 @@ def contains(text: str, literal: str) -> bool:
     return re.search(rf"(?<!\w)(?<!\d[.,]){wanted}(?!\w|[.,]\d)", canonical(text)) is not None
 
 
+@lru_cache(maxsize=4096)  # the values of a workplace are read again and again
 def _text(text: str) -> str:
     text = " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
     if not any(character.isdigit() for character in text):

@@ -1,14 +1,14 @@
 """State as tables: the rows of a simulated workplace, by table and id.
 
 Rows are JSON objects whose first column is `id`; ids are a prefix and a number (`T-1042`). What is
-handed out is a copy, so nobody changes a row but through this file. Two states are compared by
-their `changes`: values in canonical form, new rows without their ids, since the order in which
-things are made is no one's business. Nothing here knows which tools exist.
+handed out is a copy, so nobody changes a row but through this file; a row that changes becomes
+another one, so states may share theirs. Two states are compared by their `changes`: values in
+canonical form, new rows without their ids, since the order in which things are made is no one's
+business. Nothing here knows which tools exist.
 """
 
 from __future__ import annotations
 
-import copy
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -74,8 +74,7 @@ class Tables:
     ) -> None:
         self._kinds = kinds
         self._rows: dict[str, dict[str, Row]] = {
-            table: {str(row["id"]): copy.deepcopy(dict(row)) for row in rows.get(table, ())}
-            for table in kinds
+            table: {str(row["id"]): _own(row) for row in rows.get(table, ())} for table in kinds
         }
         self._last = {
             table: max(map(_number, ids), default=_FIRST_NUMBER - 1)
@@ -85,13 +84,14 @@ class Tables:
 
     def copy(self) -> Tables:
         """Return a state of its own that is equal to this one."""
-        same = Tables({table: self.rows(table) for table in self._kinds}, self._kinds)
+        same = Tables({}, self._kinds)
+        same._rows = {table: dict(rows) for table, rows in self._rows.items()}
         same._last = dict(self._last)
         return same
 
     def rows(self, table: str) -> list[Row]:
         """Return all rows, in the order they were made."""
-        return copy.deepcopy(list(self._rows[table].values()))
+        return [_own(row) for row in self._rows[table].values()]
 
     def get(self, table: str, id: str) -> Row:
         """Return one row; raises Refused when there is none of this id."""
@@ -99,14 +99,14 @@ class Tables:
         if row is None:
             kind = self._kinds[table]
             raise Refused(f"no {kind.noun} {quote(id)}; ids look like {kind.prefix}-1042")
-        return copy.deepcopy(row)
+        return _own(row)
 
     def where(self, table: str, /, **values: Any) -> list[Row]:
         """Return the rows that have all these values, in canonical form."""
         wanted = {column: canonical(value) for column, value in values.items()}
         return [
-            row
-            for row in self.rows(table)
+            _own(row)
+            for row in self._rows[table].values()
             if all(canonical(row.get(column)) == value for column, value in wanted.items())
         ]
 
@@ -128,13 +128,13 @@ class Tables:
         """Make a row with the next free id and return it."""
         self._last[table] += 1
         id = f"{self._kinds[table].prefix}-{self._last[table]}"
-        self._rows[table][id] = {"id": id, **copy.deepcopy(dict(columns))}
+        self._rows[table][id] = {"id": id, **_own(columns)}
         return self.get(table, id)
 
     def change(self, table: str, id: str, columns: Mapping[str, Any]) -> Row:
         """Set columns of a row and return it; raises Refused when there is none of this id."""
         row = self.get(table, id)
-        self._rows[table][row["id"]].update(copy.deepcopy(dict(columns)))
+        self._rows[table][row["id"]] = {**row, **_own(columns)}
         return self.get(table, id)
 
     def remove(self, table: str, id: str) -> Row:
@@ -179,12 +179,23 @@ def changed_back(
     return [at for at, step in enumerate(steps) if any(is_back(*change) for change in step)]
 
 
+def _own(row: Mapping[str, Any]) -> Row:
+    """Return a copy of a row of JSON."""
+    return {name: _copied(value) for name, value in row.items()}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _own(value)
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
 def _number(id: str) -> int:
     return int(id.rsplit("-", 1)[1])
 
 
 def _cells(table: str, id: str, old: Row, new: Row) -> list[Change]:
-    if old == new:
+    if old is new or old == new:
         return []
     forms = {column: canonical(new.get(column)) for column in {**old, **new}}
     return [
