@@ -123,7 +123,8 @@ def _betting_lower(unit: Floats, alpha: float) -> float:
 
     def excess(mean: float) -> float:
         wealth = np.log1p(stakes * (unit[:, None] / mean - 1.0)).cumsum(axis=0)  # (n, bets)
-        mixed = special.logsumexp(wealth, axis=1) - math.log(_NUM_BETS)
+        most = wealth.max(axis=1)
+        mixed = most + np.log(np.exp(wealth - most[:, None]).mean(axis=1))
         return float(mixed.max()) + math.log(alpha)
 
     tiny = 1e-9
