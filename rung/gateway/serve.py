@@ -98,7 +98,7 @@ async def run(
         await service.drain(listen.drain_s)
     finally:
         for server in servers:
-            server.should_exit = True
+            server.end()
         await asyncio.gather(*running, return_exceptions=True)
         await service.stop()
 
@@ -119,7 +119,21 @@ def check_bind(host: str, *, has_keys: bool) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs it."""
+    """Leaves signals to whoever runs it, and sleeps until it is told to end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        """Begin the orderly end."""
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        """Wait without waking up; nothing here has to be looked at from time to time."""
+        await self.on_tick(0)
+        await self._told.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -127,7 +141,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: object) -> uvicorn.Server:
+def _server(app: object) -> _Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=GatewayProtocol,
