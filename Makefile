@@ -11,11 +11,12 @@ format:  ## format and sort imports
 	ruff format .
 	ruff check --fix .
 
-check:  ## format, lint, types and the fast tests: under a minute
+check:  ## format, lint, types and the fast tests, on every core
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest -q -m "not slow and not model"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	  pytest -q -n auto --dist worksteal -m "not slow and not model and not server"
 
 test:  ## every test; those with a model skip when it is not pulled
 	pytest -q
