@@ -124,6 +124,7 @@ def test_kill_minus_nine_anywhere_neither_repeats_nor_loses_a_write(
         assert len(engine.requests) < len(SAID) or number == 2
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_as_if_never_killed(tmp_path: Path) -> None:
     for where in ("before call", "after call", "after note", "after call", "before note"):
         killed(tmp_path, where, 1)

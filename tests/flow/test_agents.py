@@ -58,6 +58,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Any:
     return task
 
 
+@pytest.mark.slow
 def test_a_world_has_a_ladder_of_its_own(office: Any) -> None:
     climb = rung.climb("ops", rung.Options(models=("fake:office",), limit=12))
     dev = {arm.route: arm for arm in climb.arms if arm.split == "dev"}

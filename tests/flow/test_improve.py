@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -55,13 +56,24 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "DRIFT_LEVEL", 0.001)  # reached by fewer permutations
 
 
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home where the task `mail` was made and climbed: its head is in service."""
+    folder = tmp_path_factory.mktemp("climbed")
+    csv = tickets.write_csv(folder / "mail.csv", rows=240)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNG_HOME", str(folder / "rung"))
+        patch.setattr(session, "open_engine", tickets.open_weak)
+        rung.init("mail", csv, input="text", target="label")
+        options = Options(models=("fake:weak",), limit=40, rungs=("blank", "head"))
+        assert climb("mail", options).promoted == "head"
+        return home()
+
+
 @pytest.fixture
-def mail(tmp_path: Path) -> str:
-    """Make the task `mail` and climb it: its head is in service."""
-    csv = tickets.write_csv(tmp_path / "mail.csv", rows=240)
-    rung.init("mail", csv, input="text", target="label")
-    options = Options(models=("fake:weak",), limit=40, rungs=("blank", "head"))
-    assert climb("mail", options).promoted == "head"
+def mail(climbed: Path) -> str:
+    """Return the name of the climbed task, in a home of this test."""
+    shutil.copytree(climbed, home())
     return "mail"
 
 
@@ -127,6 +139,7 @@ def test_a_round_ends_in_a_proposal_that_one_command_takes(mail: str, store: Sto
     assert mapped["clusters"] and Path(mapped["batch"]).is_file()
 
 
+@pytest.mark.slow
 def test_a_shift_takes_the_specialist_out_of_service_and_a_promotion_brings_it_back(
     mail: str, store: Store
 ) -> None:
@@ -188,6 +201,7 @@ def test_an_alarm_changes_no_mode_where_it_need_not_or_may_not(
     assert why in line("demoted").detail["why"]
 
 
+@pytest.mark.slow
 def test_budgets_hold_back_the_climb_and_keep_the_traffic_for_the_next_round(mail: str) -> None:
     shift()
     rounds.enable(mail, QUICK | {"climbs_a_day": 1, "budget_usd": 0.0})
@@ -237,6 +251,7 @@ def test_one_round_at_a_time_as_it_began_and_only_of_tasks_that_are_served(
     assert events() == ["began"]
 
 
+@pytest.mark.slow
 def test_a_round_that_fails_says_so_and_the_next_one_climbs_what_it_made(
     mail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,9 +271,12 @@ def _down(model: str, on_pull: object = None) -> Any:
 
 @pytest.mark.parametrize(
     ("step", "written"),
-    [("demoted", False), ("rotated", False), ("climbed", False)]
+    [("climbed", False)]
     + [pytest.param(step, True, marks=pytest.mark.slow) for step in STEPS[:-1]]
-    + [pytest.param(step, False, marks=pytest.mark.slow) for step in ("began", "mined")],
+    + [
+        pytest.param(step, False, marks=pytest.mark.slow)
+        for step in ("began", "demoted", "rotated", "mined")
+    ],
 )
 def test_a_round_that_is_killed_goes_on_where_it_was(
     mail: str, store: Store, monkeypatch: pytest.MonkeyPatch, step: str, written: bool

@@ -39,6 +39,11 @@ def task(tmp_path: Path) -> Task:
     return toys.write_task(tmp_path / "toy")
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_gguf.write_gguf(tmp_path_factory.mktemp("model") / "tiny.gguf"))
+
+
 def part(task: Task, name: str, num: int) -> tuple[Lesson, Texts]:
     texts = tuple(Text(example=f"e{i}", tokens=(1, 2), trained=(False, True)) for i in range(num))
     lesson = Lesson(task=replace(task, name=name), examples=(), dev=(), left_out={}, report={})
@@ -118,10 +123,9 @@ def test_more_examples_are_made_of_what_train_has(task: Task) -> None:
 
 
 def test_one_adapter_is_trained_for_two_tasks(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: Task, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNG_THREADS", "1")
-    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
     other = toys.write_task(tmp_path / "game", num_train=24, num_other_words=2)
     options = TrainOptions(model=model, epochs=1, limit=22, also=(str(other.path),))
     done = train(task, options)
@@ -141,11 +145,11 @@ def test_one_adapter_is_trained_for_two_tasks(
     assert again.trained.minutes == pytest.approx(done.trained.minutes + 10.0)
 
 
+@pytest.mark.slow
 def test_training_that_makes_it_worse_keeps_the_start(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: Task, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNG_THREADS", "1")
-    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
     options = TrainOptions(model=model, epochs=1, limit=22)
     judged = itertools.count(1.0)
     monkeypatch.setattr("rung.train.sft.dev_loss", lambda model, texts: next(judged))
@@ -164,11 +168,11 @@ def test_training_that_makes_it_worse_keeps_the_start(
         assert isinstance(train(task, options, dry_run=True), TrainPlan)
 
 
+@pytest.mark.slow
 def test_what_judges_otherwise_makes_another_run(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: Task, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNG_THREADS", "1")
-    model = str(tiny_gguf.write_gguf(tmp_path / "tiny.gguf"))
     other = toys.write_task(tmp_path / "game", num_train=24, num_other_words=2)
     options = TrainOptions(model=model, limit=22, also=(str(other.path),))
     strict = "def score(example, output): return float(output == example.target)\n"

@@ -104,6 +104,7 @@ def serve(memory: bool = True) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_climb_measures_the_agent_with_and_without_memory(clerk: Clerk) -> None:
     assert load("desk").spans_conversations
     climb = rung.climb("desk", Options(models=("fake:clerk",), limit=12))

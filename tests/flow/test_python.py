@@ -21,12 +21,15 @@ from rung.gate.receipt import verify_receipt
 from rung.ladder.head import propose_head
 from rung.registry import record_candidates
 
+SHORT = rung.Options(models=("fake:weak",), limit=40, rungs=("blank", "head"))
+
 
 class Ticket(BaseModel):
     label: Literal["billing", "shipping", "technical"]
     urgent: bool
 
 
+@pytest.mark.slow
 def test_a_pydantic_model_and_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "open_engine", tickets.open_weak)
     plain = tickets.write_csv(tmp_path / "plain.csv")
@@ -64,7 +67,7 @@ def test_a_route_is_not_used_on_a_changed_task(
     monkeypatch.setattr(session, "open_engine", tickets.open_weak)
     csv_file = tickets.write_csv(tmp_path / "mail.csv")
     task = rung.init("mail", csv_file, input="text", target="label").task
-    assert rung.climb("mail", rung.Options(models=("fake:weak",), limit=40)).promoted == "head"
+    assert rung.climb("mail", SHORT).promoted == "head"
     contract = task.path / "task.toml"
     text = contract.read_text("utf-8").replace(task.instruction, "Something else entirely.")
     contract.write_text(text, "utf-8")
@@ -77,7 +80,7 @@ def test_a_task_made_again_begins_anew(tmp_path: Path, monkeypatch: pytest.Monke
     csv_file = tickets.write_csv(tmp_path / "mail.csv")
     first = rung.init("mail", csv_file, input="text", target="label")
     assert not any("earlier task" in note for note in first.notes)
-    assert rung.climb("mail", rung.Options(models=("fake:weak",), limit=40)).promoted == "head"
+    assert rung.climb("mail", SHORT).promoted == "head"
     shutil.rmtree(first.task.path)
     again = rung.init("mail", csv_file, input="text", target="label", seed=1)
     assert any("earlier task of this name counts no longer" in note for note in again.notes)
@@ -85,7 +88,7 @@ def test_a_task_made_again_begins_anew(tmp_path: Path, monkeypatch: pytest.Monke
         next(iter(rung.ask("mail", ["my card"])))
     with pytest.raises(ConfigError, match="none yet"):
         next(iter(rung.ask("mail", ["my card"], route="head")))
-    climb = rung.climb("mail", rung.Options(models=("fake:weak",), limit=40))
+    climb = rung.climb("mail", SHORT)
     assert (climb.incumbent, climb.promoted) == ("blank", "head")
 
 

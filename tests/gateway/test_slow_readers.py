@@ -35,6 +35,7 @@ def asked(running: Running) -> Iterator[socket.socket]:
         yield client
 
 
+@pytest.mark.slow
 def test_a_slow_reader_is_no_fault_of_the_endpoint(upstream: Upstream) -> None:
     write_endpoints(a=upstream.url)
     path = home() / "engines.toml"

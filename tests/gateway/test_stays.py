@@ -32,7 +32,7 @@ TEXT = "my parcel and the courier are late"
 SERVE = "import os; print(os.getpid(), flush=True); from rung.cli import main; main()"
 
 
-@pytest.fixture(params=["strace", "shim"])
+@pytest.fixture(params=[pytest.param("strace", marks=pytest.mark.slow), "shim"])
 def tap(request: pytest.FixtureRequest, tmp_path: Path) -> Wiretap:
     return Wiretap(request.param, tmp_path)
 

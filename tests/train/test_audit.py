@@ -94,7 +94,13 @@ def test_what_is_not_strict_is_not_rewarded_either() -> None:
     assert verifier_of(task).accepts(ORDERS[0], ORDERS[0].target | {"number": 99})
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+LONG = ("operations", "operations-ood", "warehouse", "workbench", "workbench-templates")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in BUNDLED],
+)
 def test_every_bundled_task_may_reward(name: str) -> None:
     try:
         task = load(name)

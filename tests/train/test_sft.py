@@ -171,6 +171,7 @@ def pass_rate(task: Task, base: Path, examples: tuple[Example, ...], **route: An
     ) / len(examples)
 
 
+@pytest.mark.slow
 def test_a_toy_task_is_learnt_and_served(base: Path, tmp_path: Path) -> None:
     """On dev inputs never trained on, through the GGUF adapter, with and without the form."""
     task = toys.write_task(tmp_path / "toy", num_train=36, num_other_words=2)

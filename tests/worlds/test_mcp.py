@@ -358,6 +358,7 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path) -> N
             open_world(task)
 
 
+@pytest.mark.slow
 def test_a_program_that_forgets_to_close_still_ends(world: McpWorld, tmp_path: Path) -> None:
     configure(tmp_path)
     program = (
