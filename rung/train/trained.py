@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-import msgspec
+from pydantic import TypeAdapter, ValidationError
 
 from rung.agents.spec import AgentSpec
 from rung.core import config
@@ -120,11 +120,11 @@ def _records(task: str, name: str, kind: type[_Kind]) -> list[_Kind]:
         try:
             row = json.loads(path.read_text("utf-8"))
             one = _read(row, kind)
-        except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             if task not in _tasks(row) and path.parent.name.rpartition("-")[0] != _folder(task):
                 continue
             raise StoreError(
-                f"reading {path}: {getattr(error, 'strerror', None) or error}",
+                f"reading {path}: {_reason(error)}",
                 hint=f"move {path.parent} away, or use the version of rung that wrote it",
             ) from None
         if task in _tasks(row):
@@ -137,7 +137,14 @@ def _read(row: Any, kind: type[_Kind]) -> _Kind:
         known = {one.name for one in fields(Trained)}
         if unknown := sorted(row.keys() - known):
             raise ValueError(f"a newer version of rung wrote it ({listing(unknown)} is unknown)")
-    return msgspec.convert(row, type=kind)
+    return TypeAdapter(kind).validate_python(row)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join([*map(str, first["loc"]), first["msg"]])
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _tasks(row: Any) -> set[str]:

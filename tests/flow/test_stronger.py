@@ -20,13 +20,12 @@ from rung.engines.fake import FakeEngine
 from rung.flow import session
 from rung.flow.session import open_session, situation
 from rung.gate.rows import read_rows
-from rung.gateway.desk import models_of
 from rung.ladder import stronger
 from rung.ladder.plan import select_rungs
 from rung.ladder.rung import Situation
 from rung.routes.answer import answer
 from rung.routes.escalation.step_threshold import UNFITTED
-from rung.routes.route import Route
+from rung.routes.route import Route, models_of
 from rung.routes.runtime import Answer
 from rung.tasks.holdout import read_holdout
 from rung.tasks.task import Example, Task

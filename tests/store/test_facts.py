@@ -123,6 +123,7 @@ def test_a_store_of_the_first_schema_is_migrated_and_keeps_what_it_has() -> None
     with sqlite3.connect(config.home() / "store.db") as connection:
         for later in tables.metadata.tables.keys() - {"answers", "ledger", "registry"}:
             connection.execute(f"DROP TABLE {later}")
+        connection.execute("DROP INDEX ix_answers_created")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     again = Store()
