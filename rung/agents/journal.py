@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import uuid4
 
-from rung.core.errors import RungError, StoreError, TaskError
+from rung.core.errors import RungError, StoreError, TaskError, reason_of
 from rung.core.files import alone
 from rung.core.spelling import quote
 from rung.tasks.user_code import failed
@@ -84,7 +84,7 @@ class FileJournal:
         try:
             data = self._path.read_bytes() if self._path.exists() else b""
         except OSError as error:
-            raise StoreError(f"reading {self._path} failed: {error.strerror or error}") from None
+            raise StoreError(f"reading {self._path} failed: {reason_of(error)}") from None
         return [json.loads(line) for line in data.split(b"\n")[:-1]]
 
     def alone(self) -> AbstractContextManager[None]:
@@ -103,7 +103,7 @@ class FileJournal:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"deleting {self._path} failed: {error.strerror or error}") from None
+            raise StoreError(f"deleting {self._path} failed: {reason_of(error)}") from None
 
     def append(self, entry: Entry) -> None:
         """Write one line through to the disk."""
@@ -117,7 +117,7 @@ class FileJournal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise StoreError(f"writing {self._path} failed: {error.strerror or error}") from None
+            raise StoreError(f"writing {self._path} failed: {reason_of(error)}") from None
 
 
 class Tape:

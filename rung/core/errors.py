@@ -100,3 +100,12 @@ class StoreError(RungError):
 
 class GatewayError(RungError):
     """A serving set-up that cannot run."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file could not be read or written, without codecs and numbers of errors."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.object[error.start]:#04x} at {error.start} is not UTF-8 text"
+    return str(error)

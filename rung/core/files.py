@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from rung.core.errors import RungError, StoreError
+from rung.core.errors import RungError, StoreError, reason_of
 
 if sys.platform == "win32":
     import msvcrt
@@ -39,7 +39,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+        raise StoreError(f"writing {path} failed: {reason_of(error)}") from None
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def alone(path: Path, busy: RungError, *, remove: bool = False) -> Iterator[None
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
     except OSError as error:
-        raise StoreError(f"writing {path} failed: {error.strerror or error}") from None
+        raise StoreError(f"writing {path} failed: {reason_of(error)}") from None
     with file:
         if not _is_held(path, file):
             raise busy
@@ -89,6 +89,6 @@ def hold_alone(handle: IO[bytes]) -> None:
         raise
     except OSError as error:
         raise StoreError(
-            f"locking {handle.name} failed: {error.strerror or error}",
+            f"locking {handle.name} failed: {reason_of(error)}",
             hint="set RUNG_HOME to a folder on a local disk: its file system must know locks",
         ) from None

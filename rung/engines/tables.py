@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, reason_of
 from rung.core.spelling import did_you_mean
 
 Reader = Callable[[Any], Any]
@@ -98,7 +98,7 @@ def read_tables(path: Path, *, root: str, keys: Mapping[str, Reader]) -> dict[st
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"reading {path}: {error}") from None
+        raise ConfigError(f"reading {path}: {reason_of(error)}") from None
     return parse_tables(source, where=str(path), root=root, keys=keys)
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rung.core.errors import EngineError, FormError
+from rung.core.errors import EngineError, FormError, reason_of
 from rung.engines.base import Engine
 from rung.engines.open import open_engine
 from rung.forms import Filled, Filling, Form, compile_form, fill
@@ -131,13 +131,16 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
     except (ValueError, RecursionError) as error:
-        raise FormError(f"reading {path}: {error}", hint="give a JSON file") from None
+        raise FormError(f"reading {path}: {reason_of(error)}", hint="give a JSON file") from None
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(_read(path).split("\n"), 1):
-        if not line.strip():
-            continue
+    lines = [
+        (number, line) for number, line in enumerate(_read(path).split("\n"), 1) if line.strip()
+    ]
+    if not lines:
+        raise FormError(f"reading {path}: it is empty", hint="one JSON value a line")
+    for number, line in lines:
         try:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -151,4 +154,4 @@ def _read(path: Path) -> str:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return data.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise FormError(f"reading {path}: {error}", hint="give a JSON file") from None
+        raise FormError(f"reading {path}: {reason_of(error)}", hint="give a JSON file") from None

@@ -19,7 +19,7 @@ from typing import Any
 
 import rung
 from rung.core.clock import now_utc
-from rung.core.errors import GateError, RungError
+from rung.core.errors import GateError, RungError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json, content_hash, file_sha256
 from rung.gate.limits import Targets
@@ -135,7 +135,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         receipt = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise GateError(f"cannot read receipt {path}: {error}") from error
+        raise GateError(f"cannot read receipt {path}: {reason_of(error)}") from error
     if not isinstance(receipt, dict) or receipt.keys() != _KEYS or receipt["format"] != _FORMAT:
         raise GateError(
             f"{path} is not a receipt of format {_FORMAT}",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from rung.core.errors import GateError
+from rung.core.errors import GateError, reason_of
 from rung.core.records import Effort, Row, Status, Usage
 
 _HINT = "`rung run NAME --route R` writes a results file"
@@ -135,8 +135,9 @@ def read_rows(path: Path) -> list[Row]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise GateError(f"cannot read results file {path}: {reason}", hint=_HINT) from error
+        raise GateError(
+            f"cannot read results file {path}: {reason_of(error)}", hint=_HINT
+        ) from error
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), start=1):

@@ -13,7 +13,7 @@ import secrets
 from pathlib import Path
 
 from rung.core.config import home
-from rung.core.errors import StoreError
+from rung.core.errors import StoreError, reason_of
 from rung.traces.redact import Redactor
 
 _KEY_BYTES = 32
@@ -49,7 +49,7 @@ def _read_key(path: Path) -> bytes:
             pass
         key = path.read_bytes()
     except OSError as error:
-        raise StoreError(f"reading {path} failed: {error.strerror or error}") from None
+        raise StoreError(f"reading {path} failed: {reason_of(error)}") from None
     if len(key) != _KEY_BYTES:
         raise StoreError(
             f"{path} holds {len(key)} bytes, not a key of {_KEY_BYTES}",

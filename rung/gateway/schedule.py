@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -18,6 +18,7 @@ from rung.core.clock import UTC_FORM
 from rung.core.errors import ConfigError
 from rung.store.rounds import RoundLine
 
+Policy = Literal["propose", "promote"]
 ENABLED, DISABLED = "enabled", "disabled"
 BEGAN, RESUMED, ENDED = "began", "resumed", "ended"
 RETRY_S = 600.0
@@ -30,7 +31,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How a task is improved; the defaults end in a proposal and spend little."""
 
     every_hours: Annotated[float, msgspec.Meta(gt=0, le=8760)] = 24.0
-    policy: Literal["propose", "promote"] = "propose"
+    policy: Policy = "propose"
     """Whether a route that passed the gate is put in service, or only named."""
     on_alarm: Literal["demote", "tell"] = "demote"
     """Whether drift takes the specialist out of service, or is only written down."""
@@ -53,6 +54,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def read_schedule(detail: Mapping[str, Any]) -> Schedule:
     """Decode a schedule. Raises ConfigError naming the setting that is wrong."""
+    policy = detail.get("policy", "propose")
+    if policy not in get_args(Policy):
+        raise ConfigError(f"policy is {policy!r}, not one of {', '.join(get_args(Policy))}")
     try:
         return msgspec.convert(detail, type=Schedule)
     except msgspec.ValidationError as error:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from rung.core.errors import ConfigError, GatewayError
+from rung.core.errors import ConfigError, GatewayError, reason_of
 from rung.gateway.admin import Admin
 from rung.gateway.app import Gateway
 from rung.gateway.desk import OpenEngine
@@ -168,7 +168,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise GatewayError(
-            f"listening on {host}:{port} failed: {error.strerror or error}",
+            f"listening on {host}:{port} failed: {reason_of(error)}",
             hint="take another --port or --admin-port",
         ) from None
     return bound

@@ -46,7 +46,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from rung.core.config import home
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, reason_of
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -136,4 +136,6 @@ def read_settings() -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise ConfigError(f"reading {path}: {error}", hint="see docs/serving.md") from None
+        raise ConfigError(
+            f"reading {path}: {reason_of(error)}", hint="see docs/serving.md"
+        ) from None

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rung.core.errors import ConfigError
+from rung.core.errors import ConfigError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json
 from rung.registry.manifest import Manifest, may_hold, parse_manifest
@@ -75,7 +75,7 @@ def read_bundle(path: Path, trusted: str = "") -> Bundle:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path, trusted)
     except _DAMAGED as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = reason_of(error)
         raise ConfigError(
             f"reading bundle {path}: {reason}", hint="rung pack NAME -o FILE.rung writes one"
         ) from None

@@ -12,7 +12,7 @@ from shutil import rmtree
 from uuid import uuid4
 
 from rung.core import config
-from rung.core.errors import ConfigError, StoreError
+from rung.core.errors import ConfigError, StoreError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json
 from rung.core.spelling import quote
@@ -83,7 +83,7 @@ def lay_out(bundle: Bundle) -> Path:
             _fill(scratch, bundle, route)
             _rename(scratch, home)
         except OSError as error:
-            raise StoreError(f"writing {home} failed: {error.strerror or error}") from None
+            raise StoreError(f"writing {home} failed: {reason_of(error)}") from None
         finally:
             rmtree(scratch, ignore_errors=True)
     return home

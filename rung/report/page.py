@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from rung.core.errors import StoreError
+from rung.core.errors import StoreError, reason_of
 from rung.report import format as fmt
 
 
@@ -60,7 +60,7 @@ def write_page(path: Path, text: str) -> Path:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StoreError(
-            f"writing the report {str(path)!r}: {error.strerror or error}",
+            f"writing the report {str(path)!r}: {reason_of(error)}",
             hint="name a file in a folder you may write to, with --html FILE",
         ) from error
     return path

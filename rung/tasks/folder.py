@@ -20,7 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from rung.core import config
-from rung.core.errors import GateError, TaskError
+from rung.core.errors import GateError, TaskError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json
 from rung.core.records import Split
@@ -248,6 +248,6 @@ def _write_folder(path: Path, files: Mapping[str, Iterable[str]]) -> None:
                 file.writelines(parts)
         scratch.rename(path)
     except OSError as error:
-        raise TaskError(f"writing {path}: {error.strerror or error}") from None
+        raise TaskError(f"writing {path}: {reason_of(error)}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from rung.core.errors import TaskError
+from rung.core.errors import TaskError, reason_of
 from rung.core.spelling import quote
 
 _MAGIC = {
@@ -47,7 +47,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise TaskError(f"reading {path}: not a whole gzip file ({error})") from None
     except OSError as error:
-        raise TaskError(f"reading {path}: {error.strerror or error}") from None
+        raise TaskError(f"reading {path}: {reason_of(error)}") from None
 
 
 def parse_json(text: str, where: str) -> Any:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from rung.agents.spec import AgentSpec
 from rung.core import config
 from rung.core.clock import now_utc
-from rung.core.errors import StoreError
+from rung.core.errors import StoreError, reason_of
 from rung.core.spelling import listing
 from rung.store.runs import RunDir, file_name
 from rung.train.plan import TrainPlan
@@ -144,7 +144,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return ": ".join([*map(str, first["loc"]), first["msg"]])
-    return getattr(error, "strerror", None) or str(error)
+    return reason_of(error)
 
 
 def _tasks(row: Any) -> set[str]:

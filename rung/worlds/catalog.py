@@ -14,7 +14,7 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from rung.core.errors import TaskError
+from rung.core.errors import TaskError, reason_of
 from rung.core.records import Split
 from rung.core.spelling import closest
 from rung.tasks.folder import CONTRACT, check_free, load_task, save_task, tasks_home
@@ -168,7 +168,7 @@ def make_bundled(bundled: str, name: str, *, data: Path | None = None, **sizes: 
             source.furnish(scratch, **given)
         scratch.rename(path)
     except OSError as error:
-        raise TaskError(f"writing {path}: {error.strerror or error}") from None
+        raise TaskError(f"writing {path}: {reason_of(error)}") from None
     finally:
         rmtree(scratch, ignore_errors=True)
     return load_task(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.core import config
-from rung.core.errors import TaskError
+from rung.core.errors import TaskError, reason_of
 from rung.core.spelling import did_you_mean, quote
 
 _KEYS = ("command", "timeout_s", "env", "brief")
@@ -42,7 +42,7 @@ def read_config(path: Path) -> McpConfig:
             f"no file {path}", hint='write command = ["python", "server.py"] in it'
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TaskError(f"reading {path}: {error}") from None
+        raise TaskError(f"reading {path}: {reason_of(error)}") from None
     for key in data:
         if key not in _KEYS:
             raise TaskError(f"reading {path}: unknown key {key}", hint=did_you_mean(key, _KEYS))

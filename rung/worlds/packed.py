@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rung.core.errors import ConfigError, TaskError
+from rung.core.errors import ConfigError, TaskError, reason_of
 from rung.core.hashing import content_hash
 from rung.tasks.task import Example, Task
 from rung.worlds.open import SIMULATED
@@ -103,7 +103,7 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TaskError(f"reading {path}: {error.strerror or error}") from None
+        raise TaskError(f"reading {path}: {reason_of(error)}") from None
 
 
 def _tools(world: str) -> list[Tool]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from rung.core.errors import ConfigError, TaskError
+from rung.core.errors import ConfigError, TaskError, reason_of
 from rung.core.files import write_atomic
 from rung.core.records import Split
 from rung.core.seeds import stream
@@ -67,7 +67,7 @@ def furnish(folder: Path, *, data: Path | None = None) -> None:
         try:
             shutil.copyfile(path, folder / WORLD / name)
         except OSError as error:
-            raise TaskError(f"copying {path}: {error.strerror or error}", hint=HINT) from None
+            raise TaskError(f"copying {path}: {reason_of(error)}", hint=HINT) from None
     write_atomic(folder / WORLD / OPTIONS, Options().to_toml())
     for name, records in read_recorded(source, read_examples(source)).items():
         recorded.write(folder, name, records)

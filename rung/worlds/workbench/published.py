@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rung.core.errors import TaskError
+from rung.core.errors import TaskError, reason_of
 from rung.core.spelling import quote
 from rung.tasks.task import Example
 from rung.worlds.workbench.literals import parse_calls
@@ -150,6 +150,6 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TaskError(f"reading {path}: {error}", hint=HINT) from None
+        raise TaskError(f"reading {path}: {reason_of(error)}", hint=HINT) from None
     finally:
         csv.field_size_limit(limit)

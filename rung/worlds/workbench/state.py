@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rung.core.errors import TaskError
+from rung.core.errors import TaskError, reason_of
 from rung.core.spelling import listing
 from rung.worlds.workbench.table import Table, Values, make_table
 
@@ -114,5 +114,6 @@ def _read_cells(path: Path) -> list[list[str]]:
             return list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TaskError(
-            f"reading {path}: {error}", hint="make the task anew: rung init NAME --from FOLDER"
+            f"reading {path}: {reason_of(error)}",
+            hint="make the task anew: rung init NAME --from FOLDER",
         ) from None
