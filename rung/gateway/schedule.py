@@ -56,7 +56,10 @@ def read_schedule(detail: Mapping[str, Any]) -> Schedule:
     """Decode a schedule. Raises ConfigError naming the setting that is wrong."""
     policy = detail.get("policy", "propose")
     if policy not in get_args(Policy):
-        raise ConfigError(f"policy is {policy!r}, not one of {', '.join(get_args(Policy))}")
+        raise ConfigError(
+            f"policy is {policy!r}, not one of {', '.join(get_args(Policy))}",
+            hint="rung improve --help",
+        )
     try:
         return msgspec.convert(detail, type=Schedule)
     except msgspec.ValidationError as error:

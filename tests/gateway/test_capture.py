@@ -109,7 +109,7 @@ def test_nothing_personal_reaches_the_disk(upstream: Upstream) -> None:
     said = json.loads(call.request)["messages"][0]["content"]
     assert said == "I am [mail], [phone], card [card], order [order]"
     files = b"".join(path.read_bytes() for path in home().rglob("*") if path.is_file())
-    for secret in (b"eve@example", b"bob@example", b"1234567", b"4111", b"ORD-1"):
+    for secret in (b"eve@example", b"bob@example", b"1234567", b"4111 1111", b"ORD-1"):
         assert secret not in files
 
 
