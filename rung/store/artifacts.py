@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from rung.core import config
-from rung.core.errors import StoreError
+from rung.core.errors import StoreError, reason_of
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -32,7 +32,7 @@ class Artifacts:
                 self._write(path, data)
         except OSError as error:
             raise StoreError(
-                f"writing artifact {digest[:12]} to {self._folder} failed: {error.strerror}",
+                f"writing artifact {digest[:12]} to {self._folder} failed: {reason_of(error)}",
                 hint="check free disk space and the rights of the folder",
             ) from None
         return digest
@@ -75,7 +75,7 @@ class Artifacts:
                 hint="climb again to make it",
             ) from None
         except OSError as error:
-            raise StoreError(f"reading artifact {digest[:12]}: {error.strerror}") from None
+            raise StoreError(f"reading artifact {digest[:12]}: {reason_of(error)}") from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreError(
                 f"artifact {digest[:12]} was altered on disk", hint="delete it and climb again"
