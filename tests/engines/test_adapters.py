@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
 from rung.core.errors import EngineError, StoreError
 from rung.core.records import Message
@@ -29,6 +28,8 @@ pytest.importorskip("transformers", reason="pip install 'rung[train]'")
 pytest.importorskip("gguf", reason="pip install 'rung[train]'")
 pytest.importorskip("peft", reason="pip install 'rung[train]'")
 pytest.importorskip("xllamacpp", reason="pip install 'rung[local]'")
+import safetensors.numpy
+
 import tiny_gguf
 from rung.engines.adapters import read_adapter
 from rung.engines.llama import LlamaEngine
