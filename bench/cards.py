@@ -3,16 +3,19 @@
     python bench/cards.py [--task operations] [--model NAME] [--limit 30] [--steps 4]
 
 Every state is one of the oracle's on a dev example, shown as serving shows it, so no arm pays for
-an earlier mistake. The model chooses among all tools and the two ways to end; a choice is right
-when it is the tool the oracle takes next. Both arms meet the same states; the difference is paired,
-with a 95 % interval clustered by group. Chance is printed beside.
+an earlier mistake. A choice is right when it is the tool the oracle takes next. Two choices are
+read from the same probabilities: as served, among all tools and the two ways to end; and among the
+tools alone, at the states where the oracle takes one, because a small model ends nearly always and
+what the documentation does to its choice of a tool is hidden by that. Both arms meet the same
+states; the difference is paired, with a 95 % interval clustered by group. Chance is printed beside.
 Nothing here is a test.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -39,7 +42,13 @@ class State:
     group: str
     messages: tuple[Message, ...]
     tools: tuple[str, ...]
+    endings: tuple[str, ...]
     wanted: str
+
+    def among(self, *, endings: bool) -> list[str]:
+        """Return what is chosen among; nothing where what is wanted is not among it."""
+        some = [name for name in self.tools if endings or name not in self.endings]
+        return some if self.wanted in some else []
 
 
 def states(session: Session, example: Example, how: Written, steps: int) -> Iterator[State]:
@@ -54,11 +63,17 @@ def states(session: Session, example: Example, how: Written, steps: int) -> Iter
         if number == steps:
             return
         wanted = next(name for name in tools.names if f'"tool": "{name}"' in said.content)
-        yield State(group=example.group, messages=messages, tools=tuple(tools.names), wanted=wanted)
+        yield State(
+            group=example.group,
+            messages=messages,
+            tools=tuple(tools.names),
+            endings=tuple(tools.endings),
+            wanted=wanted,
+        )
 
 
-def chosen(session: Session, model: str, state: State) -> str:
-    """Return the tool that the model chooses."""
+def probabilities(session: Session, model: str, state: State) -> dict[str, float]:
+    """Return the probability that the model gives each tool and each way to end."""
     form = compile_form(
         {
             "type": "object",
@@ -67,7 +82,36 @@ def chosen(session: Session, model: str, state: State) -> str:
         }
     )
     filled = fill(form, session.runtime.engine(model), state.messages)
-    return str((filled.output or {}).get("tool", ""))
+    return {json.loads(k): p for k, p in filled.decisions["tool"].probabilities.items()}
+
+
+def print_choices(
+    met: Mapping[Written, Sequence[State]],
+    found: Mapping[Written, Sequence[Mapping[str, float]]],
+    *,
+    endings: bool,
+) -> None:
+    """Print how often either documentation led to the right choice, and the paired difference."""
+    print("among tools and endings, as served" if endings else "among tools alone")
+    right: dict[str, list[float]] = {}
+    for how in met:
+        asked = [
+            pair
+            for pair in zip(met[how], found[how], strict=True)
+            if pair[0].among(endings=endings)
+        ]
+        groups = [state.group for state, _ in asked]
+        right[how] = [
+            float(max(state.among(endings=endings), key=p.__getitem__) == state.wanted)
+            for state, p in asked
+        ]
+        low, high = mean_interval(right[how], groups, low=0.0, high=1.0)
+        mean = sum(right[how]) / len(asked)
+        print(f"  {how:<8} {mean:.3f} [{low:.3f}, {high:.3f}]  {len(asked)} states")
+    chance = sum(1 / len(state.among(endings=endings)) for state, _ in asked) / len(asked)
+    print(f"  chance   {chance:.3f}")
+    both = paired_difference(right["schemas"], right["cards"], groups)
+    print(f"  cards - schemas {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]", flush=True)
 
 
 def print_sizes(session: Session, model: str, examples: Sequence[Example]) -> None:
@@ -102,19 +146,12 @@ def main() -> None:
     given = parser.parse_args()
     with open_session(given.task) as session:
         examples = spread(session, "dev", given.limit)
-        right: dict[str, list[float]] = {}
-        groups: list[str] = []
+        met, found = {}, {}
         for how in get_args(Written):
-            met = [s for e in examples for s in states(session, e, how, given.steps)]
-            groups = [state.group for state in met]
-            right[how] = [float(chosen(session, given.model, s) == s.wanted) for s in met]
-            low, high = mean_interval(right[how], groups, low=0.0, high=1.0)
-            mean = sum(right[how]) / len(met)
-            print(f"{how:<8} {mean:.3f} [{low:.3f}, {high:.3f}]  {len(met)} states", flush=True)
-        chance = sum(1 / len(s.tools) for s in met) / len(met)
-        print(f"chance   {chance:.3f}")
-        both = paired_difference(right["schemas"], right["cards"], groups)
-        print(f"cards - schemas {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
+            met[how] = [s for e in examples for s in states(session, e, how, given.steps)]
+            found[how] = [probabilities(session, given.model, state) for state in met[how]]
+        for endings in (True, False):
+            print_choices(met, found, endings=endings)
         print_sizes(session, given.model, examples[:10])
 
 

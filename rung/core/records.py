@@ -6,9 +6,10 @@ Nouns that belong to one stage (Task, Route, Form, Verdict) live in that stage.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Split = Literal["train", "dev", "holdout"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 Status = Literal["ok", "repaired", "escalated", "abstained", "failed"]
 
 

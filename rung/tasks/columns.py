@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rung.core.errors import TaskError
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.core.spelling import did_you_mean, listing, quote
 from rung.tasks.answers import Answers
 from rung.tasks.fields import as_text
 from rung.tasks.lines import parse_json
-from rung.tasks.rows import SPLITS, check_input
+from rung.tasks.rows import check_input
 from rung.tasks.sources import CHAT_TARGET, Table
 
 _INPUTS = ("input", "text", "prompt", "message", "question", "query", "utterance")

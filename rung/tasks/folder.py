@@ -23,7 +23,7 @@ from rung.core import config
 from rung.core.errors import GateError, TaskError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.tasks import lock as locks
 from rung.tasks import user_scorer
 from rung.tasks.answers import Answers, read_answers
@@ -34,7 +34,7 @@ from rung.tasks.contract import (
     parse_contract,
     read_contract,
 )
-from rung.tasks.rows import SPLITS, Row, check_input, format_rows, read_rows
+from rung.tasks.rows import Row, check_input, format_rows, read_rows
 from rung.tasks.splits import Splits, Ties, check_leaks, split_examples, split_hash
 from rung.tasks.task import Example, Task
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rung.core.files import write_atomic
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.tasks import lock as locks
 from rung.tasks.answers import Answers
 from rung.tasks.folder import EXAMPLES, group_by_split
-from rung.tasks.rows import SPLITS, format_rows, read_rows
+from rung.tasks.rows import format_rows, read_rows
 from rung.tasks.splits import Splits, Ties, components, split_examples
 from rung.tasks.task import Example, Task
 

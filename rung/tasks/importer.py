@@ -17,7 +17,7 @@ from typing import Any
 
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json, content_hash
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.core.spelling import quote
 from rung.tasks.alike import look_alikes
 from rung.tasks.answers import Answers, read_answers
@@ -27,7 +27,6 @@ from rung.tasks.duplicates import Components
 from rung.tasks.fields import as_text
 from rung.tasks.folder import check_free, group_by_split, load_task, save_task, tasks_home
 from rung.tasks.infer import MAX_LABEL_CHARS, check_not_constant, convert, infer_schema
-from rung.tasks.rows import SPLITS
 from rung.tasks.sources import read_table
 from rung.tasks.splits import MIN_HOLDOUT, Ties, check_leaks, components, split_examples
 from rung.tasks.task import Example, Task

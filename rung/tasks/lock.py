@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rung.core.errors import TaskError
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.tasks.lines import parse_json, read_lines
-from rung.tasks.rows import SPLITS
 from rung.tasks.splits import ALGORITHM, Splits, Ties, split_hash
 
 FILE = "splits.lock.json"

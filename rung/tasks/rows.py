@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from rung.core.errors import TaskError
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.core.spelling import did_you_mean, quote
 from rung.tasks.answers import Answers
 from rung.tasks.lines import parse_json, read_lines
@@ -21,7 +21,6 @@ from rung.tasks.task import Example
 
 MAX_INPUT_BYTES = 64 * 1024
 MAX_ROWS = 5_000_000
-SPLITS: tuple[Split, ...] = get_args(Split)
 _KEYS = ("id", "input", "target", "group", "split", "setup", "earlier")
 
 Row = tuple[Example, Split | None]

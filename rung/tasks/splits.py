@@ -17,11 +17,10 @@ from typing import Any, Literal
 
 from rung.core.errors import TaskError
 from rung.core.hashing import canonical_json
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.core.seeds import stream
 from rung.core.spelling import quote
 from rung.tasks.duplicates import Components, Tie, near_duplicates, same_texts
-from rung.tasks.rows import SPLITS
 from rung.tasks.task import Example
 
 ALGORITHM = "rung-splits-1"

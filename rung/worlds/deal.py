@@ -8,15 +8,15 @@ uses. Class counts follow their shares exactly. This file knows neither fields n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from rung.core.errors import ConfigError
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
+from rung.tasks.task import Example
 
-SPLITS: tuple[Split, ...] = ("train", "dev", "holdout")
 NEW_FAMILY_SHARE = 0.4
 """Share of each dev and holdout class told from families that train never has."""
 _OWN_FAMILIES: dict[Split, float] = {"dev": 0.15, "holdout": 0.2}
@@ -33,6 +33,8 @@ class Told(Protocol):
 
 F = TypeVar("F", bound=Told)
 T = TypeVar("T")
+Write = Callable[[Split, int, int], list[Example]]
+"""Writes so many examples of a split, numbered from a start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +45,25 @@ class Wordings(Generic[F]):
     new: tuple[tuple[F, str], ...]
 
 
-def split_sizes(num_train: int, num_dev: int, num_holdout: int) -> dict[Split, int]:
-    """Return the size of each split; raises ConfigError when one is negative."""
-    sizes: dict[Split, int] = {"train": num_train, "dev": num_dev, "holdout": num_holdout}
+def write_splits(
+    num_train: int, num_dev: int, num_holdout: int, write: Write
+) -> dict[Split, list[Example]]:
+    """Return the examples of each split, numbered on from one split to the next.
+
+    Raises ConfigError when a size is negative.
+    """
+    sizes = dict(zip(SPLITS, (num_train, num_dev, num_holdout), strict=True))
     for split, size in sizes.items():
         if size < 0:
             raise ConfigError(
                 f"num_{split} is {size}, not a number of examples", hint="use 0 or more"
             )
-    return sizes
+    splits: dict[Split, list[Example]] = {}
+    start = 0
+    for split, size in sizes.items():
+        splits[split] = write(split, size, start)
+        start += size
+    return splits
 
 
 def share_out(size: int, shares: Sequence[float]) -> list[int]:

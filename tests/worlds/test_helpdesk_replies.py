@@ -9,12 +9,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.forms import Value, compile_form, find
 from rung.tasks.answers import Answers
 from rung.tasks.contract import format_contract, parse_contract
 from rung.tasks.replies import compose, slots_of
-from rung.tasks.rows import SPLITS, format_rows
+from rung.tasks.rows import format_rows
 from rung.tasks.scorers import score_output
 from rung.tasks.splits import check_leaks
 from rung.tasks.task import Example, Task

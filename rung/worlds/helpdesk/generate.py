@@ -18,13 +18,12 @@ from rung.core.records import Split
 from rung.core.seeds import stream
 from rung.tasks.task import Example
 from rung.worlds.deal import (
-    SPLITS,
     choose,
     deal_phrases,
     deal_wordings,
     mix,
     share_out,
-    split_sizes,
+    write_splits,
 )
 from rung.worlds.helpdesk.categories import CATEGORIES
 from rung.worlds.helpdesk.labels import Facts, needs_human, priority
@@ -55,22 +54,16 @@ def generate(
 
     Raises ConfigError when a size is negative.
     """
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    splits: dict[Split, list[Example]] = {}
-    start = 0
-    for split in SPLITS:
-        splits[split] = _write_split(split, sizes[split], start, seed)
-        start += sizes[split]
-    return splits
 
+    def write(split: Split, size: int, start: int) -> list[Example]:
+        told = plan(split, size, {category.id: category.share for category in CATEGORIES}, seed)
+        random = stream(seed, "helpdesk", split, "tickets")
+        return [
+            _example(tell_ticket(one, random), split, f"hd-{start + i:06d}", random)
+            for i, one in enumerate(told)
+        ]
 
-def _write_split(split: Split, size: int, start: int, seed: int) -> list[Example]:
-    told = plan(split, size, {category.id: category.share for category in CATEGORIES}, seed)
-    random = stream(seed, "helpdesk", split, "tickets")
-    return [
-        _example(tell_ticket(one, random), split, f"hd-{start + i:06d}", random)
-        for i, one in enumerate(told)
-    ]
+    return write_splits(num_train, num_dev, num_holdout, write)
 
 
 def plan(

@@ -25,7 +25,7 @@ from typing import Any
 from rung.core.records import Split
 from rung.core.seeds import stream
 from rung.tasks.task import ErrorCost, Example, FieldScoring, Forbidden, GateRules, Replies
-from rung.worlds.deal import SPLITS, split_sizes
+from rung.worlds.deal import write_splits
 from rung.worlds.helpdesk.categories import CATEGORIES, SECURITY
 from rung.worlds.helpdesk.generate import Ticket, Told, plan, tell_ticket
 from rung.worlds.helpdesk.labels import Facts, priority
@@ -92,17 +92,15 @@ def generate(
     *, num_train: int = 1500, num_dev: int = 300, num_holdout: int = 300, seed: int = 0
 ) -> dict[Split, list[Example]]:
     """Return the examples of each split; raises ConfigError when a size is negative."""
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    splits: dict[Split, list[Example]] = {}
-    start = 0
-    for split in SPLITS:
-        told = plan(split, sizes[split], _shares(), seed, task="helpdesk-reply")
+
+    def write(split: Split, size: int, start: int) -> list[Example]:
+        told = plan(split, size, _shares(), seed, task="helpdesk-reply")
         random = stream(seed, "helpdesk-reply", split, "tickets")
-        splits[split] = [
+        return [
             _example(_tell(one, random), split, f"hr-{start + i:06d}") for i, one in enumerate(told)
         ]
-        start += sizes[split]
-    return splits
+
+    return write_splits(num_train, num_dev, num_holdout, write)
 
 
 def _tell(told: Told, random: Random) -> Ticket:

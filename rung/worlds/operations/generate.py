@@ -8,13 +8,14 @@ within one split. The same arguments give the same examples; another seed gives 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from rung.core.records import Split
+from rung.core.records import SPLITS, Split
 from rung.core.seeds import stream
 from rung.tasks.task import Example
-from rung.worlds.deal import SPLITS, split_sizes
+from rung.worlds.deal import write_splits
 from rung.worlds.operations.apps import APPS, TOOLS
 from rung.worlds.operations.case import Workflow
 from rung.worlds.operations.desk import Desk
@@ -22,6 +23,7 @@ from rung.worlds.operations.texts import chatter
 from rung.worlds.operations.workflows import KNOWN, UNSEEN, wordings_of
 
 Splits = dict[Split, list[Example]]
+Flows = Mapping[Split, Sequence[Workflow]]
 NUM_OTHER_APPS = 2
 """Apps that an example offers although its workflow needs none of them."""
 P_BEFORE, P_AFTER = 0.4, 0.4
@@ -34,8 +36,8 @@ def generate(
 
     Raises ConfigError when a size is negative.
     """
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    return _write(sizes, {split: KNOWN for split in SPLITS}, "op", seed)
+    write = partial(_write, dict.fromkeys(SPLITS, KNOWN), "op", seed)
+    return write_splits(num_train, num_dev, num_holdout, write)
 
 
 def generate_unseen(
@@ -45,9 +47,8 @@ def generate_unseen(
 
     Raises ConfigError when a size is negative.
     """
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    flows = {"train": KNOWN, "dev": KNOWN, "holdout": UNSEEN}
-    return _write(sizes, {split: flows[split] for split in SPLITS}, "oo", seed)
+    flows: Flows = {"train": KNOWN, "dev": KNOWN, "holdout": UNSEEN}
+    return write_splits(num_train, num_dev, num_holdout, partial(_write, flows, "oo", seed))
 
 
 def write_example(workflow: Workflow, split: Split, id: str, *names: object) -> Example:
@@ -89,22 +90,17 @@ def write_example(workflow: Workflow, split: Split, id: str, *names: object) -> 
 
 
 def _write(
-    sizes: dict[Split, int], flows: dict[Split, Sequence[Workflow]], prefix: str, seed: int
-) -> Splits:
-    splits: Splits = {}
-    start = 0
-    for split in SPLITS:
-        order = stream(seed, prefix, split, "order")
-        chosen: list[tuple[Workflow, int]] = []
-        while len(chosen) < sizes[split]:
-            turn = len(chosen) // len(flows[split])
-            chosen += [(flow, turn) for flow in order.sample(flows[split], len(flows[split]))]
-        splits[split] = [
-            write_example(flow, split, f"{prefix}-{start + at:06d}", seed, turn)
-            for at, (flow, turn) in enumerate(chosen[: sizes[split]])
-        ]
-        start += sizes[split]
-    return splits
+    flows: Flows, prefix: str, seed: int, split: Split, size: int, start: int
+) -> list[Example]:
+    order = stream(seed, prefix, split, "order")
+    chosen: list[tuple[Workflow, int]] = []
+    while len(chosen) < size:
+        turn = len(chosen) // len(flows[split])
+        chosen += [(flow, turn) for flow in order.sample(flows[split], len(flows[split]))]
+    return [
+        write_example(flow, split, f"{prefix}-{start + at:06d}", seed, turn)
+        for at, (flow, turn) in enumerate(chosen[:size])
+    ]
 
 
 def _around(request: str, split: Split, desk: Desk) -> str:

@@ -10,19 +10,19 @@ arguments give the same messages; another seed gives others. Sizes are not neste
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 from rung.core.records import Split
 from rung.core.seeds import stream
 from rung.tasks.task import Example
 from rung.worlds.deal import (
-    SPLITS,
     choose,
     deal_phrases,
     deal_wordings,
     mix,
     share_out,
-    split_sizes,
+    write_splits,
 )
 from rung.worlds.orders.bank import Family, Kind, load
 from rung.worlds.orders.order import draw_order, target
@@ -47,16 +47,10 @@ def generate(
 
     Raises ConfigError when a size is negative.
     """
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    splits: dict[Split, list[Example]] = {}
-    start = 0
-    for split in SPLITS:
-        splits[split] = _write_split(split, sizes[split], start, seed)
-        start += sizes[split]
-    return splits
+    return write_splits(num_train, num_dev, num_holdout, partial(_write_split, seed))
 
 
-def _write_split(split: Split, size: int, start: int, seed: int) -> list[Example]:
+def _write_split(seed: int, split: Split, size: int, start: int) -> list[Example]:
     random = stream(seed, "orders", split, "order")
     classes = []
     for kind, count in zip(SHARES, share_out(size, list(SHARES.values())), strict=True):

@@ -14,13 +14,12 @@ from rung.core.records import Split
 from rung.core.seeds import stream
 from rung.tasks.task import Example
 from rung.worlds.deal import (
-    SPLITS,
     choose,
     deal_phrases,
     deal_wordings,
     mix,
     share_out,
-    split_sizes,
+    write_splits,
 )
 from rung.worlds.returns.bank import Family, load
 from rung.worlds.returns.message import SHAPES, Draft, Lines, tell
@@ -36,19 +35,17 @@ def generate(
 
     Raises ConfigError when a size is negative.
     """
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    splits: dict[Split, list[Example]] = {}
-    start = 0
-    for split in SPLITS:
-        told = plan(split, sizes[split], SHARES, seed)
+
+    def write_split(split: Split, size: int, start: int) -> list[Example]:
+        told = plan(split, size, SHARES, seed)
         random = stream(seed, "returns", split, "messages")
         lines = lines_of(split, seed)
-        splits[split] = [
+        return [
             write(family, wording, lines, split, f"rt-{start + i:06d}", random)
             for i, (family, wording) in enumerate(told)
         ]
-        start += sizes[split]
-    return splits
+
+    return write_splits(num_train, num_dev, num_holdout, write_split)
 
 
 def plan(

@@ -6,10 +6,12 @@ Where only one pick is open there is nothing to decide, so it is no example.
 
 from __future__ import annotations
 
+from itertools import count
+
 from rung.core.records import Split
 from rung.core.seeds import stream
 from rung.tasks.task import Example
-from rung.worlds.deal import SPLITS, split_sizes
+from rung.worlds.deal import write_splits
 from rung.worlds.warehouse.optimiser import best_pick
 from rung.worlds.warehouse.shift import play
 from rung.worlds.warehouse.snapshot import Snapshot, write_snapshot
@@ -21,23 +23,21 @@ def generate(
     *, num_train: int = 800, num_dev: int = 300, num_holdout: int = 400, seed: int = 0
 ) -> dict[Split, list[Example]]:
     """Return the examples of each split; raises ConfigError when a size is negative."""
-    sizes = split_sizes(num_train, num_dev, num_holdout)
-    splits: dict[Split, list[Example]] = {}
-    shift = start = 0
-    for split in SPLITS:
+    shifts = count()
+
+    def write(split: Split, size: int, start: int) -> list[Example]:
         found: list[Example] = []
-        while len(found) < sizes[split]:
-            drawn = _decisions(shift, seed)[: sizes[split] - len(found)]
+        while len(found) < size:
+            shift = next(shifts)
+            drawn = _decisions(shift, seed)[: size - len(found)]
+            first = start + len(found)
             found += [
-                _example(
-                    snapshot, label, f"{shift:04d}@{split}", f"wh-{start + len(found) + i:06d}"
-                )
+                _example(snapshot, label, f"{shift:04d}@{split}", f"wh-{first + i:06d}")
                 for i, (snapshot, label) in enumerate(drawn)
             ]
-            shift += 1
-        splits[split] = found
-        start += sizes[split]
-    return splits
+        return found
+
+    return write_splits(num_train, num_dev, num_holdout, write)
 
 
 def _decisions(shift: int, seed: int) -> list[tuple[Snapshot, str]]:
