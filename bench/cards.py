@@ -1,12 +1,13 @@
 """Tool cards against raw JSON Schemas: tokens, and which tool a model chooses at the right states.
 
-    python bench/cards.py [--task operations] [--model NAME] [--limit 30] [--steps 4]
+    python bench/cards.py [--task operations] [--model NAME] [--limit 30] [--steps 4] [--shots 0]
 
 Every state is one of the oracle's on a dev example, shown as serving shows it, so no arm pays for
 an earlier mistake. A choice is right when it is the tool the oracle takes next. Two choices are
 read from the same probabilities: as served, among all tools and the two ways to end; and among the
 tools alone, at the states where the oracle takes one, because a small model ends nearly always and
-what the documentation does to its choice of a tool is hidden by that. Both arms meet the same
+what the documentation does to its choice of a tool is hidden by that. With `--shots` the nearest
+train examples are shown as earlier turns, as the rung `examples` does. Both arms meet the same
 states; the difference is paired, with a 95 % interval clustered by group. Chance is printed beside.
 Nothing here is a test.
 """
@@ -51,13 +52,21 @@ class State:
         return some if self.wanted in some else []
 
 
-def states(session: Session, example: Example, how: Written, steps: int) -> Iterator[State]:
+def states(
+    session: Session, example: Example, how: Written, *, steps: int, num_shots: int
+) -> Iterator[State]:
     """Yield the first `steps` states of the oracle's episode, documented one way."""
     world = session.runtime.world
-    spec = AgentSpec(tools=how)
+    spec = AgentSpec(tools=how, num_shots=num_shots)
+    train = session.task.split_hashes["train"]
     tools = actions_of(world.tools(example), abstain=spec.abstain)
     shown = render_steps(
-        spec, world, example, world.oracle(example), instruction=session.task.instruction
+        spec,
+        world,
+        example,
+        world.oracle(example),
+        instruction=session.task.instruction,
+        shots=session.runtime.shots(example.input, num_shots, train),
     )
     for number, (messages, said) in enumerate(shown):
         if number == steps:
@@ -143,12 +152,17 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int, default=30)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--shots", type=int, default=0)
     given = parser.parse_args()
     with open_session(given.task) as session:
         examples = spread(session, "dev", given.limit)
         met, found = {}, {}
         for how in get_args(Written):
-            met[how] = [s for e in examples for s in states(session, e, how, given.steps)]
+            met[how] = [
+                state
+                for example in examples
+                for state in states(session, example, how, steps=given.steps, num_shots=given.shots)
+            ]
             found[how] = [probabilities(session, given.model, state) for state in met[how]]
         for endings in (True, False):
             print_choices(met, found, endings=endings)

@@ -55,17 +55,20 @@ def answer(
     runtime: Runtime,
     example: Example,
     *,
+    sample: int = 0,
     journal: Journal | None = None,
     keep_stages: bool = False,
 ) -> Answer:
     """Answer one input; one that does not fit the model, or asks what the model refuses, becomes an
-    answer of status `failed`. A journal is for an agent, which goes on where it was killed. The
-    stages of a cascade are answered anew, unless their answers are to be kept in the store.
+    answer of status `failed`. Of a route that draws, `sample` says which draw (0, …). A journal is
+    for an agent, which goes on where it was killed. The stages of a cascade are answered anew,
+    unless their answers are to be kept in the store.
 
     Raises EngineError for outages and set-up mistakes, ConfigError when the task's form or
     instruction is no longer the one the route was measured with.
     """
     _check_same_task(route, runtime)
+    route = route.drawn(example.input, sample)
     if route.output == "constant":
         return Answer(output=json.loads(route.constant), status="ok")
     if route.output == "oracle":
@@ -118,7 +121,7 @@ def answered(
         return Answer.from_json(stored), True
     if route.agent is None or may_repeat:
         with runtime.meter.work() as share:
-            found = answer(route.drawn(sample), runtime, example, keep_stages=True)
+            found = answer(route, runtime, example, sample=sample, keep_stages=True)
         found = replace(found, share=share()) if not route.stages else found
         runtime.store.put_answer(key, found.to_json())
         if runtime.made is not None:
@@ -129,7 +132,7 @@ def answered(
         stored = runtime.store.get_answer(key)  # kept meanwhile by the process that had it
         if stored is not None:
             return Answer.from_json(stored), True
-        found = answer(route.drawn(sample), runtime, example, journal=journal, keep_stages=True)
+        found = answer(route, runtime, example, sample=sample, journal=journal, keep_stages=True)
         runtime.store.put_answer(key, found.to_json())
         journal.remove()
     return found, False
@@ -370,7 +373,7 @@ def answer_key(route: Route, task: Task, example: Example, sample: int = 0) -> s
         ran = " ".join([ran, *map(library_of, helped)])
     asked = [task.instruction, task.schema, example.input, target, costs, sample, world]
     before = [example.earlier, example.owner] if example.earlier or example.owner else []
-    return content_hash([route.hash, ran, *asked, *before])
+    return content_hash([route.drawn(example.input, sample).hash, ran, *asked, *before])
 
 
 def head_slots(form: Form) -> tuple[Choice, ...]:

@@ -121,11 +121,15 @@ class Route:
         name = self.name.rpartition("+t")[0] if self.draws else self.name
         return replace(self, name=f"{name}+t{temperature:g}", agent=agent, temperature=own)
 
-    def drawn(self, sample: int) -> Route:
-        """Return the route that draws an example's n-th sample (0, …): the seed alone differs."""
-        if not sample:
+    def drawn(self, text: str, sample: int) -> Route:
+        """Return the route that draws an input's n-th sample (0, …): the seed alone differs.
+
+        No two inputs share random numbers: else an unlucky draw would be one for all of them, and
+        intervals that take examples for independent would be too narrow.
+        """
+        if not (sample or self.draws):
             return self
-        seed = derive_seed(self.seed, "sample", sample)
+        seed = derive_seed(self.seed, "sample", sample, text)
         agent = replace(self.agent, seed=seed) if self.agent else None
         return replace(self, seed=seed, agent=agent)
 

@@ -49,7 +49,7 @@ def test_each_sample_is_asked_for_with_the_temperature_and_a_seed_of_its_own(
                 )
             )
             assert [row.sample for row in rows] == [0, 1, 2, 0, 1, 2]
-            assert len({request.seed for request in asked}) == 3
+            assert len({request.seed for request in asked}) == 6, "inputs share no draws"
             if output == "blank":
                 assert {request.temperature for request in asked} == {0.7}
 
@@ -60,14 +60,21 @@ def test_a_route_at_a_temperature_is_another_route_by_name_and_hash() -> None:
     assert warm.hash != BLANK.hash
     assert warm.at_temperature(0.9).name == "blank+t0.9"
     agent = Route(name="agent", rung="agent", output="agent", model="x", agent=AgentSpec())
-    drawn = agent.at_temperature(0.7).drawn(2)
+    drawn = agent.at_temperature(0.7).drawn("hello", 2)
     assert drawn.agent is not None
     assert (drawn.agent.temperature, drawn.temperature) == (0.7, 0.0)
     assert drawn.agent.seed == drawn.seed != agent.seed
 
 
-def test_the_first_sample_is_the_route_itself() -> None:
-    assert BLANK.drawn(0) is BLANK
+def test_a_draw_depends_on_the_input_and_its_number_alone() -> None:
+    warm = BLANK.at_temperature(0.7)
+    draws = [warm.drawn(text, sample).seed for text in ("a", "b") for sample in (0, 1)]
+    assert len({*draws, warm.seed}) == 5
+    assert warm.drawn("a", 0) == warm.drawn("a", 0)
+
+
+def test_the_likeliest_answer_is_the_route_itself() -> None:
+    assert BLANK.drawn("hello", 0) is BLANK
 
 
 @pytest.mark.parametrize("temperature", [-0.1, 2.5, float("nan")])
