@@ -15,6 +15,7 @@ from rung.engines.prices import price_of
 from rung.flow import run_route
 from rung.flow.session import open_session
 from rung.registry import record_candidates
+from rung.routes.answer import answer_key
 from rung.routes.evaluate import evaluate
 from rung.routes.route import Route
 from rung.tasks.importer import init_task
@@ -71,6 +72,18 @@ def test_a_draw_depends_on_the_input_and_its_number_alone() -> None:
     draws = [warm.drawn(text, sample).seed for text in ("a", "b") for sample in (0, 1)]
     assert len({*draws, warm.seed}) == 5
     assert warm.drawn("a", 0) == warm.drawn("a", 0)
+
+
+def test_answers_drawn_with_other_seeds_are_not_reused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=120)
+    task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
+    routes = (BLANK, BLANK.at_temperature(0.7))
+    before = [answer_key(route, task, task.dev[0]) for route in routes]
+    monkeypatch.setattr("rung.routes.route.derive_seed", lambda *_: 1)
+    after = [answer_key(route, task, task.dev[0]) for route in routes]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
 
 
 def test_the_likeliest_answer_is_the_route_itself() -> None:
