@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Lock
 from typing import TypeVar
@@ -23,7 +23,9 @@ T = TypeVar("T")
 Work = Callable[[], T]
 
 _AHEAD = 2
-"""Works begun or waiting per worker, so that a slow one does not idle the others."""
+"""Works per worker that are not told yet, while the first of them is done soon."""
+_AHEAD_OF_SLOW = 16
+"""The same, while the first is slower than those after it and would idle the other workers."""
 
 
 def num_in_flight(route: Route, task: Task) -> int:
@@ -57,12 +59,25 @@ def in_order(works: Iterable[Work[T]], at_once: int) -> Generator[Work[T], None,
     try:
         for work in works:
             waiting.append(pool.submit(work))
-            if len(waiting) >= _AHEAD * at_once:
+            while _is_full(waiting, at_once):
                 yield waiting.popleft().result
         while waiting:
             yield waiting.popleft().result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _is_full(waiting: deque[Future[T]], at_once: int) -> bool:
+    """Return whether the first result is to be told before another work is begun.
+
+    Blocks while the first is not done and every worker has enough to do.
+    """
+    while _AHEAD * at_once <= len(waiting) < _AHEAD_OF_SLOW * at_once and not waiting[0].done():
+        undone = [one for one in waiting if not one.done()]
+        if len(undone) < _AHEAD * at_once:
+            return False
+        wait(undone, return_when=FIRST_COMPLETED)
+    return len(waiting) >= _AHEAD * at_once
 
 
 class Meter:

@@ -87,6 +87,44 @@ def test_who_stops_early_asks_for_little_more(session: Session) -> None:
     assert script.asked <= 1 + 2 * 4
 
 
+def test_a_slow_one_does_not_idle_the_others() -> None:
+    others_done = threading.Semaphore(0)
+    begun: list[int] = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number:
+            others_done.release()
+        else:
+            for _ in range(20):
+                assert others_done.acquire(timeout=20)
+        return number
+
+    works = [partial(work, number) for number in range(100)]
+    told = in_order(works, 2)
+    assert next(told)() == 0
+    assert len(begun) >= 21  # all that the slow one waited for, with two at once
+    assert [result() for result in told] == list(range(1, 100))
+
+
+def test_what_is_begun_beside_a_slow_one_is_bounded() -> None:
+    end = threading.Event()
+    begun: list[int] = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        assert number or end.wait(20)
+        return number
+
+    told = in_order([partial(work, number) for number in range(1000)], 2)
+    first = next(told)
+    assert len(begun) <= 16 * 2
+    end.set()
+    assert first() == 0
+    told.close()
+    assert len(begun) <= 16 * 2 + 2
+
+
 def test_outages_in_a_row_end_it_at_once_too(session: Session) -> None:
     def gone(request: Request) -> str:
         raise EngineError("asking lab: 503", retryable=True)
