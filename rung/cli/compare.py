@@ -49,6 +49,12 @@ def compare(
     if as_json:
         print_json(found.to_json())
     else:
-        names = (reference.stem, candidate.stem)
-        render_comparison(found.to_json(), names, console())
+        render_comparison(found.to_json(), _names(reference, candidate), console())
     raise typer.Exit(EXIT[found.verdict])
+
+
+def _names(reference: Path, candidate: Path) -> tuple[str, str]:
+    """Return the last parts of two paths that tell them apart: runs all write `results.jsonl`."""
+    first, second = (path.resolve().with_suffix("").parts[::-1] for path in (reference, candidate))
+    differing = (pair for pair in zip(first, second, strict=False) if pair[0] != pair[1])
+    return next(differing, (reference.stem, candidate.stem))

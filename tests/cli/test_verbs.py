@@ -161,7 +161,9 @@ def test_run_and_compare(rung_command, mail: str):  # type: ignore[no-untyped-de
     found = json.loads(done.out)
     assert set(found) == COMPARE_KEYS
     assert (done.code, found["verdict"]) == (0, "promote")
-    assert rung_command("compare", files[1], files[0]).code == 4
+    back = rung_command("compare", files[1], files[0])
+    assert back.code == 4
+    assert f"{files[0].parent.name} against {files[1].parent.name}" in back.out
     same = rung_command("compare", files[0], files[0], "--margin", "0.01", "--group", "example")
     assert same.code == 3
 
