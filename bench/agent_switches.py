@@ -1,10 +1,11 @@
 """What each mechanism of an agent does: the whole agent, and the same without one of them.
 
     python bench/agent_switches.py [--task workbench] [--adapter NAME] [--model NAME] [--limit 0]
-                                   [--arm NAME]… [--split dev|train]
+                                   [--arm NAME]… [--split dev|train] [--shots 0]
 
-Arms: `blank`, the raw model on a blank page; `whole`; and `no-remaining`, `no-shown`, `no-guards`,
-`no-recovery`, the whole agent without that.
+Arms: `blank`, the raw model on a blank page; `default`, the agent as it works unless told otherwise
+(without an adapter only); `whole`; and `no-remaining`, `no-shown`, `no-guards`, `no-recovery`, the
+whole agent without that. With `--shots` all but `blank` see so many solved train examples.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
@@ -37,22 +38,26 @@ from rung.train.trained import agent_of
 SWITCHES = ("remaining", "shown", "guards", "recovery")
 
 
-def whole_agent(adapter: str, seed: int = 0) -> AgentSpec:
+def whole_agent(adapter: str, num_shots: int) -> AgentSpec:
     """Return the agent with every mechanism on, told of its tools as its adapter was trained."""
     if not adapter:
-        return AgentSpec(remaining=True, shown=True, seed=seed)
+        return AgentSpec(remaining=True, shown=True, num_shots=num_shots)
     style = read_adapter(adapter, Artifacts()).lineage["style"]
-    spec = agent_of(style, seed)
-    return replace(spec, shown=True, tools="none" if style["prompt"] == "bare" else "cards")
+    tools = "none" if style["prompt"] == "bare" else "cards"
+    return replace(agent_of(style, seed=0), shown=True, tools=tools, num_shots=num_shots)
 
 
 def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
     """Yield the raw model, the whole agent, and the agent without each switch that is on."""
     small = situation(session, given.model, 0)
     yield blank_route(small)
-    whole = whole_agent(given.adapter)
+    whole = whole_agent(given.adapter, given.shots)
     how = {"rung": "sft" if given.adapter else "recovery", "output": "agent"}
     how |= {"adapter": given.adapter}
+    if given.shots:
+        how |= {"train_hash": session.task.split_hashes["train"]}
+    if not given.adapter:
+        yield small.route(name="default", agent=AgentSpec(num_shots=given.shots), **how)
     yield small.route(name="whole", agent=whole, **how)
     for switch in SWITCHES:
         if getattr(whole, switch):
@@ -84,6 +89,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--arm", action="append")
     parser.add_argument("--split", choices=("dev", "train"), default="dev")
+    parser.add_argument("--shots", type=int, default=0)
     given = parser.parse_args()
     with open_session(given.task) as session:
         examples = spread(session, given.split, given.limit or 10**9)
@@ -101,7 +107,7 @@ def main() -> None:
             print_arm(arms[-1])
         whole = next((arm for arm in arms if arm.route == "whole"), None)
         for less in arms if whole is not None else ():
-            if less.route.startswith("no-"):
+            if less.route not in ("blank", "whole"):
                 print_difference(whole, less)
         print_recorded(session, arms)
 
