@@ -3,9 +3,11 @@
     python bench/agent_switches.py [--task workbench] [--adapter NAME] [--model NAME] [--limit 0]
                                    [--arm NAME]… [--split dev|train] [--shots 0]
 
-Arms: `blank`, the raw model on a blank page; `default`, the agent as it works unless told otherwise
-(without an adapter only); `whole`; and `no-remaining`, `no-shown`, `no-guards`, `no-recovery`, the
-whole agent without that. With `--shots` all but `blank` see so many solved train examples.
+Arms: `blank`, the raw model on a blank page; without an adapter `default`, the agent as it works
+unless told otherwise, and `with-remaining`, `with-shown`, `with-barred`, the same with what is off
+by default; `whole`, with everything; and `no-remaining`, `no-shown`, `no-barred`, `no-guards`,
+`no-recovery`, the whole agent without that. With `--shots` all but `blank` see so many solved train
+examples.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from worlds import print_arm, print_recorded, spread
@@ -35,16 +37,18 @@ from rung.stats.paired import paired_difference
 from rung.store.artifacts import Artifacts
 from rung.train.trained import agent_of
 
-SWITCHES = ("remaining", "shown", "guards", "recovery")
+OPTIONAL = ("remaining", "shown", "barred")
+SWITCHES = (*OPTIONAL, "guards", "recovery")
 
 
 def whole_agent(adapter: str, num_shots: int) -> AgentSpec:
     """Return the agent with every mechanism on, told of its tools as its adapter was trained."""
     if not adapter:
-        return AgentSpec(remaining=True, shown=True, num_shots=num_shots)
+        return AgentSpec(remaining=True, shown=True, barred=True, num_shots=num_shots)
     style = read_adapter(adapter, Artifacts()).lineage["style"]
     tools = "none" if style["prompt"] == "bare" else "cards"
-    return replace(agent_of(style, seed=0), shown=True, tools=tools, num_shots=num_shots)
+    spec = agent_of(style, seed=0)
+    return replace(spec, shown=True, barred=True, tools=tools, num_shots=num_shots)
 
 
 def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
@@ -57,17 +61,33 @@ def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
     if given.shots:
         how |= {"train_hash": session.task.split_hashes["train"]}
     if not given.adapter:
-        yield small.route(name="default", agent=AgentSpec(num_shots=given.shots), **how)
+        default = AgentSpec(num_shots=given.shots)
+        yield small.route(name="default", agent=default, **how)
+        for switch in OPTIONAL:
+            yield small.route(
+                name=f"with-{switch}", agent=replace(default, **{switch: True}), **how
+            )
     yield small.route(name="whole", agent=whole, **how)
     for switch in SWITCHES:
         if getattr(whole, switch):
             yield small.route(name=f"no-{switch}", agent=replace(whole, **{switch: False}), **how)
 
 
-def print_difference(whole: Arm, less: Arm) -> None:
-    """Print what the mechanism that an arm lacks adds, by score and by strict."""
+def print_differences(arms: Sequence[Arm]) -> None:
+    """Print what each mechanism adds to the default agent, and to the whole one without it."""
+    by_name = {arm.route: arm for arm in arms}
+    default, whole = by_name.get("default"), by_name.get("whole")
+    for name, arm in by_name.items():
+        if default is not None and (name == "whole" or name.startswith("with-")):
+            print_difference(f"{name} against default", default, arm)
+        if whole is not None and name.startswith("no-"):
+            print_difference(f"whole against {name}", arm, whole)
+
+
+def print_difference(label: str, less: Arm, more: Arm) -> None:
+    """Print how much better the second arm is, by score and by strict."""
     mine = {(row.example, row.sample): row for row in less.rows}
-    pairs = [(mine[row.example, row.sample], row) for row in whole.rows]
+    pairs = [(mine[row.example, row.sample], row) for row in more.rows]
     groups = [row.group for _, row in pairs]
     parts = []
     for name in ("score", "strict"):
@@ -77,7 +97,7 @@ def print_difference(whole: Arm, less: Arm) -> None:
         both = paired_difference(without, with_it, groups)
         parts.append(f"{name} {both.diff:+.3f} [{both.ci[0]:+.3f}, {both.ci[1]:+.3f}]")
     changed = sum(a.strict != b.strict for a, b in pairs)
-    print(f"- {less.route.removeprefix('no-')} adds {', '.join(parts)}; {changed} changed")
+    print(f"- {label}: {', '.join(parts)}; {changed} changed")
 
 
 def main() -> None:
@@ -105,10 +125,7 @@ def main() -> None:
             rows = session.climber.rows(route, examples, given.split, samples=1)
             arms.append(to_arm(route, rows, given.split, priced_errors=False))
             print_arm(arms[-1])
-        whole = next((arm for arm in arms if arm.route == "whole"), None)
-        for less in arms if whole is not None else ():
-            if less.route not in ("blank", "whole"):
-                print_difference(whole, less)
+        print_differences(arms)
         print_recorded(session, arms)
 
 
