@@ -4,10 +4,10 @@
                                    [--arm NAME]… [--split dev|train] [--shots 0]
 
 Arms: `blank`, the raw model on a blank page; without an adapter `default`, the agent as it works
-unless told otherwise, and `with-remaining`, `with-shown`, `with-barred`, the same with what is off
-by default; `whole`, with everything; and `no-remaining`, `no-shown`, `no-barred`, `no-guards`,
-`no-recovery`, the whole agent without that. With `--shots` all but `blank` see so many solved train
-examples.
+unless told otherwise, `without-form`, the same on a blank page, and `with-remaining`, `with-shown`,
+`with-barred`, the same with what is off by default; `whole`, with everything; and `no-remaining`,
+`no-shown`, `no-barred`, `no-guards`, `no-recovery`, the whole agent without that. With `--shots`
+all but `blank` see so many solved train examples.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
@@ -63,6 +63,8 @@ def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:
     if not given.adapter:
         default = AgentSpec(num_shots=given.shots)
         yield small.route(name="default", agent=default, **how)
+        page = replace(default, loop="text")
+        yield small.route(name="without-form", agent=page, **how)
         for switch in OPTIONAL:
             yield small.route(
                 name=f"with-{switch}", agent=replace(default, **{switch: True}), **how
@@ -80,6 +82,8 @@ def print_differences(arms: Sequence[Arm]) -> None:
     for name, arm in by_name.items():
         if default is not None and (name == "whole" or name.startswith("with-")):
             print_difference(f"{name} against default", default, arm)
+        if default is not None and name == "without-form":
+            print_difference("default against without-form", arm, default)
         if whole is not None and name.startswith("no-"):
             print_difference(f"whole against {name}", arm, whole)
 
