@@ -5,9 +5,9 @@
 
 Arms: `blank`, the raw model on a blank page; without an adapter `default`, the agent as it works
 unless told otherwise, `without-form`, the same on a blank page, and `with-remaining`, `with-shown`,
-`with-barred`, the same with what is off by default; `whole`, with everything; and `no-remaining`,
-`no-shown`, `no-barred`, `no-guards`, `no-recovery`, the whole agent without that. With `--shots`
-all but `blank` see so many solved train examples.
+the same with what is off by default; `whole`, with everything; and `no-remaining`, `no-shown`,
+`no-guards`, `no-recovery`, the whole agent without that. With `--shots` all but `blank` see so many
+solved train examples.
 
 With an adapter the agent works as that one was trained; its texts fix what it is told, so an arm
 without a mechanism shows what that mechanism does in service, not what training without it would.
@@ -37,18 +37,18 @@ from rung.stats.paired import paired_difference
 from rung.store.artifacts import Artifacts
 from rung.train.trained import agent_of
 
-OPTIONAL = ("remaining", "shown", "barred")
+OPTIONAL = ("remaining", "shown")
 SWITCHES = (*OPTIONAL, "guards", "recovery")
 
 
 def whole_agent(adapter: str, num_shots: int) -> AgentSpec:
     """Return the agent with every mechanism on, told of its tools as its adapter was trained."""
     if not adapter:
-        return AgentSpec(remaining=True, shown=True, barred=True, num_shots=num_shots)
+        return AgentSpec(remaining=True, shown=True, num_shots=num_shots)
     style = read_adapter(adapter, Artifacts()).lineage["style"]
     tools = "none" if style["prompt"] == "bare" else "cards"
     spec = agent_of(style, seed=0)
-    return replace(spec, shown=True, barred=True, tools=tools, num_shots=num_shots)
+    return replace(spec, shown=True, tools=tools, num_shots=num_shots)
 
 
 def routes(session: Session, given: argparse.Namespace) -> Iterator[Route]:

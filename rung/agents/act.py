@@ -8,7 +8,7 @@ code when the tool itself fails. Nothing here asks a model.
 from __future__ import annotations
 
 from rung.agents import recovery
-from rung.agents.actions import Actions, actions_among, arguments_schema
+from rung.agents.actions import Actions, arguments_schema
 from rung.agents.assignment import Assignment
 from rung.agents.conversation import observation_of
 from rung.agents.episode import Step
@@ -25,8 +25,6 @@ from rung.worlds.world import Call, Result, Tool
 
 MAX_BLOCKED = 2
 """Blocked writes, no call made between, after which the request is handed to a person."""
-REPEATED = "repeated"
-"""Why a call is not made that would bring nothing new."""
 _SETS = frozenset(
     {"move", "set", "update", "change", "edit", "rename", "assign", "mark", "open", "close"}
     | {"reopen", "archive", "restore", "enable", "disable", "lock", "unlock", "start", "stop"}
@@ -63,26 +61,15 @@ class Hands:
         self._set: dict[str, frozenset[str]] = {}
         """Of writes that the next write to the same record may undo: the ids in them."""
         self._num_steps = 0
-        self._barred = ""
-        """The tool that the next step is to do without: the last call only repeated one of it."""
 
     def offered(self) -> Actions:
         """Return what the next step may be; only a form can be held to it."""
         actions = self._assignment.actions
-        if self._assignment.spec.loop != "form":
-            return actions
-        if self._barred:
-            actions = actions_among([one for one in actions.tools if one.name != self._barred])
-        return self._shown.offered(actions) if self._shown else actions
+        in_form = self._assignment.spec.loop == "form"
+        return self._shown.offered(actions) if self._shown and in_form else actions
 
     def do(self, call: Call) -> Step:
         """Make a call or say why not; the step lacks only what the model said."""
-        step = self._done(call)
-        repeats = step.blocked == REPEATED
-        self._barred = call.tool if repeats and self._assignment.spec.barred else ""
-        return step
-
-    def _done(self, call: Call) -> Step:
         self._num_steps += 1
         if (step := self._unfit(call)) is not None:
             return step
@@ -113,7 +100,7 @@ class Hands:
             plain = recovery.told_problems(problems)
             return self._not_made(call, plain, recovery.bad_arguments(tool, plain))
         if self._assignment.spec.recovery and (told := self._repeated(call)):
-            return self._not_made(call, REPEATED, told)
+            return self._not_made(call, "repeated", told)
         return None
 
     def _block(self, call: Call) -> Block | None:

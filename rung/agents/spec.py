@@ -24,7 +24,6 @@ _ADDED = {
     "outline": False,
     "remaining": False,
     "shown": False,
-    "barred": False,
 }
 """Fields younger than stored specs, with the value that all of those have."""
 
@@ -50,8 +49,6 @@ class AgentSpec:
     """Say behind a write which rows of the last look-up no write has named (`remaining.py`)."""
     shown: bool = False
     """Offer ids and mail addresses of a step as a choice of those that were shown (`shown.py`)."""
-    barred: bool = False
-    """Leave the tool out of a step whose call the step before only repeated (`act.py`)."""
     memory: bool = False
     """Tell what the same person stated in earlier conversations (`memory.py`)."""
     abstain: bool = True
