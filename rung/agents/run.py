@@ -23,7 +23,7 @@ from rung.agents.journal import Journal, Tape
 from rung.agents.rendering import shot_turns
 from rung.agents.speak import Reply, ask, reply_from_json
 from rung.agents.spec import AGENT_VERSION, AgentSpec
-from rung.agents.step_doubt import doubt_about
+from rung.agents.step_doubt import doubt_about, improbable
 from rung.agents.stronger import Stronger
 from rung.core.clock import monotonic_ms
 from rung.core.errors import ConfigError, EngineError
@@ -109,7 +109,7 @@ class _Run:
                 if error.of_input or error.refused:
                     return self._end("failed", str(error), "truncated" if error.of_input else "")
                 raise
-            if (episode := self._take(own, *self._escalate(own))) is not None:
+            if (episode := self._defer(own) or self._take(own, *self._escalate(own))) is not None:
                 return episode
         return self._end("failed", f"no end after {spec.max_steps} steps", "truncated")
 
@@ -128,6 +128,15 @@ class _Run:
             return own, ""
         found = stronger.step(doubt, self._conversation, self._tape)
         return (own, "") if self._problem(found) else (found, doubt)
+
+    def _defer(self, own: Reply) -> Episode | None:
+        """End before a step in doubt where a person is to take over; what was done is kept."""
+        spec = self._assignment.spec
+        doubt = improbable(own, spec) if spec.defers and not self._problem(own) else ""
+        if not doubt:
+            return None
+        self._keep(own, [Step(call=own.calls[0], blocked=f"in doubt: {doubt}", said=own.said)], 0.0)
+        return self._end("abstained", f"in doubt: {doubt}", "abstained")
 
     def _take(self, own: Reply, reply: Reply, escalated: str) -> Episode | None:
         """Do what a turn says; return the episode where that ends it.

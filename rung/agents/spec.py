@@ -70,8 +70,9 @@ class AgentSpec:
     """Steps of a conversation that a stronger model may be asked for, each where the agent is in
     doubt (`step_doubt.py`); 0: none."""
     min_p: float = 0.0
-    """A step is in doubt below this probability of its tool, or of an argument that is a choice.
-    Fitted by the ladder; 0: no step is for that."""
+    """A step is in doubt below this probability of its tool, or of an argument that is a choice; 0:
+    no step is for that. An agent that asks no stronger model hands the request to a person before
+    such a step (selective prediction, El-Yaniv and Wiener 2010)."""
     outline: bool = False
     """Ask a stronger model for an outline before the first turn (`outline.py`)."""
 
@@ -90,11 +91,16 @@ class AgentSpec:
             raise ConfigError(f"an agent's max_escalated is {self.max_escalated}, not 0 or more")
         if not 0.0 <= self.min_p <= 1.0:
             raise ConfigError(f"an agent's min_p is {self.min_p}, not from 0 to 1")
-        if self.min_p and not self.max_escalated:
+        if self.min_p and not (self.max_escalated or self.abstain):
             raise ConfigError(
-                f"an agent's min_p is {self.min_p}, but it escalates no step",
-                hint="set max_escalated to 1 or more",
+                f"an agent's min_p is {self.min_p}, but it neither escalates a step nor abstains",
+                hint="set max_escalated to 1 or more, or turn on abstain",
             )
+
+    @property
+    def defers(self) -> bool:
+        """Whether a step in doubt hands the request to a person."""
+        return self.min_p > 0 and not self.max_escalated
 
     @property
     def asks_stronger(self) -> bool:

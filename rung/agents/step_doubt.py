@@ -13,6 +13,7 @@ from rung.agents.act import Hands
 from rung.agents.actions import ABSTAIN
 from rung.agents.assignment import Assignment
 from rung.agents.speak import Reply
+from rung.agents.spec import AgentSpec
 
 
 def doubt_about(
@@ -27,9 +28,16 @@ def doubt_about(
     if any(call.tool == ABSTAIN for call in reply.calls):
         return "hands over"
     call = reply.calls[0]
-    if reply.p is not None and reply.p < assignment.spec.min_p:
-        return f"{call.tool} at p {reply.p:.2f}"
+    if doubt := improbable(reply, assignment.spec):
+        return doubt
     ends = call.tool in assignment.actions.endings
     if not ends and (objection := hands.objection(call)):
         return f"{call.tool}: {objection}"
     return "the turn before had no effect" if num_stalled else ""
+
+
+def improbable(reply: Reply, spec: AgentSpec) -> str:
+    """Return the step of a turn that is less probable than the spec's `min_p`, else nothing."""
+    if reply.p is None or reply.p >= spec.min_p or reply.calls[0].tool == ABSTAIN:
+        return ""
+    return f"{reply.calls[0].tool} at p {reply.p:.2f}"

@@ -2,8 +2,8 @@
 
 Each rung adds one mechanism to the one before it, so that neighbouring arms tell what it does.
 `recovery` is how an agent works unless told otherwise, with `memory` where the task's examples say
-what a person said before; the rungs behind add to that one: solved examples, or, where a reference
-can be asked, its help (`stronger.py`).
+what a person said before; the rungs behind add to that one: solved examples, and with them handing
+over in doubt (`deferral.py`), or, where a reference can be asked, its help (`stronger.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rung.agents.spec import AgentSpec
-from rung.ladder import stronger
+from rung.ladder import deferral, stronger
 from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
 
@@ -79,6 +79,11 @@ def _whole(situation: Situation) -> Route:
     return next(iter(_remembering(situation)), _alone(situation))
 
 
+def _best_alone(situation: Situation) -> Route:
+    """Return the agent with solved examples where there are some."""
+    return next(iter(_shots(situation)), _whole(situation))
+
+
 AGENT_LADDER: tuple[Rung, ...] = (
     Rung(
         name="blank",
@@ -121,6 +126,11 @@ AGENT_LADDER: tuple[Rung, ...] = (
         name="examples",
         about="similar train examples, solved, before the request",
         propose=_shots,
+    ),
+    Rung(
+        name=deferral.NAME,
+        about="hands the request to a person at a step in doubt",
+        propose=lambda situation: deferral.deferring(situation, _best_alone(situation)),
     ),
     Rung(
         name=stronger.ESCALATION,

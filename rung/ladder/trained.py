@@ -12,7 +12,7 @@ from functools import partial
 
 from rung.agents.spec import AgentSpec
 from rung.core.errors import ConfigError
-from rung.ladder import blank, form
+from rung.ladder import blank, deferral, form
 from rung.ladder.agent import blank_route
 from rung.ladder.rung import Rung, Situation
 from rung.routes.route import Route
@@ -48,7 +48,8 @@ def propose(situation: Situation, method: str) -> tuple[Route, ...]:
 
 
 def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
-    """Propose the same four arms of an agent: a blank page or an action form at each step.
+    """Propose the same four arms of an agent: a blank page or an action form at each step; and the
+    last one handing over in doubt.
 
     What the trained ones are told behind a write (`remaining`) is not training's: an untrained
     agent that is told it, too, is the arm to compare with.
@@ -60,13 +61,15 @@ def _in_world(situation: Situation, trained: Trained) -> tuple[Route, ...]:
     told = replace(agent, tools=tools)  # type: ignore[arg-type]
     page = replace(told, loop="text", guards=False, recovery=False)
     base = {"rung": "recovery", "output": "agent"}
+    held = situation.route(name=f"{trained.method}+form", agent=told, **adapted)
     left = situation.route(name=LEFT, agent=agent, **base)
     return (
         blank_route(situation),
         situation.route(name="agent", agent=plain, **base),
         *((left,) if agent.remaining else ()),
         situation.route(name=trained.method, agent=page, **adapted),
-        situation.route(name=f"{trained.method}+form", agent=told, **adapted),
+        held,
+        *deferral.deferring(situation, held),
     )
 
 

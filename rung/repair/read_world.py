@@ -15,7 +15,7 @@ from rung.core.records import Row
 from rung.gate.rows import Samples
 from rung.repair.readers import STOPS, failing_row, is_outage, shown
 from rung.repair.records import ANSWER, EXTRA, UNANSWERED, Miss
-from rung.tasks.task import Example
+from rung.tasks.task import SIDE_EFFECTS, Example
 from rung.worlds.scoring import Literals, Pair, match_call, name_cause, pair_calls
 from rung.worlds.world import Call, World
 
@@ -103,7 +103,10 @@ class WorldReader:
         return found
 
     def _beside(self, example: Example, row: Row) -> list[_Found]:
-        """Return broken negative assertions, and writes beside the required ones."""
+        """Return broken negative assertions, and writes beside the required ones.
+
+        Side effects are no miss of their own: what was written instead of what is one already.
+        """
         found = [
             _Found(
                 requirement=f"never:{name}",
@@ -113,6 +116,7 @@ class WorldReader:
                 got="done",
             )
             for name in row.forbidden
+            if name != SIDE_EFFECTS
         ]
         made = self._writes(example, row)
         meant = {pair.made for pair in pair_calls(_required(example), made, _literals(example))}

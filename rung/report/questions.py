@@ -32,8 +32,8 @@ from rung.stats.intervals import mean_interval
 
 LLM_RUNGS = (
     "blank", "native", "json", "form", "parallel", "cards", "guards", "recovery", "shown",
-    "memory", "thinking", "examples", "escalation", "outline", "calibrated", "sft", "rft", "dpo",
-    "grpo",
+    "memory", "thinking", "examples", "deferral", "escalation", "outline", "calibrated", "sft",
+    "rft", "dpo", "grpo",
 )  # fmt: skip
 TRAINED_RUNGS = LLM_RUNGS[-4:]
 FREE_TEXT_SHARE = 0.5
@@ -134,6 +134,27 @@ def _examples(arms: Sequence[Arm]) -> Iterator[Answered]:
     for arm in _of_rung(arms, "examples"):
         twin = _twin(arm, arms) or _first(arms, "form")
         yield from _against_twin(arm, twin, "Did examples in the prompt help {}?")
+
+
+def _deferral(arms: Sequence[Arm]) -> Iterator[Answered]:
+    """Say what an agent leaves undone, and what it no longer breaks, by handing over in doubt."""
+    side_effects = _mean_of(("side_effects",))
+    for arm in _of_rung(arms, "deferral"):
+        twin = _twin(arm, arms)
+        both = pair(twin, arm) if twin is not None else None
+        if both is None:
+            continue
+        found = both.difference(side_effects)
+        num_handed = sum(row.status == "abstained" for row in arm.rows)
+        yield Answered(
+            question=f"Does handing over in doubt spare {fmt.plain(both.reference.route)} errors?",
+            result=f"side effects {both.difference_text(found)};"
+            f" score {both.difference_text(both.difference())};"
+            f" {num_handed} handed over; {both.size}",
+            interpretation=direction(
+                found, up="no: more side effects", down="yes: fewer side effects"
+            ),
+        )
 
 
 def _stronger(arms: Sequence[Arm]) -> Iterator[Answered]:
@@ -244,6 +265,7 @@ QUESTIONS: tuple[Callable[[Sequence[Arm]], Iterator[Answered]], ...] = (
     _mechanisms,
     _thinking,
     _examples,
+    _deferral,
     _stronger,
     _calibrated,
     _trained,

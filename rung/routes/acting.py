@@ -19,7 +19,7 @@ from rung.routes.route import Route
 from rung.routes.runtime import Answer, Runtime
 from rung.routes.spent import Spent
 from rung.tasks.scorers import Score
-from rung.tasks.task import Example, Task
+from rung.tasks.task import SIDE_EFFECTS, Example, Task
 from rung.worlds.world import Call, World
 
 
@@ -100,10 +100,14 @@ def score_calls(
     `stop` is what ended the agent before its time, and so the cause of what is missing.
 
     The soft score is the action level; a task whose gate goes by `strict` is scored by that alone.
+    Side effects are a forbidden act where the gate limits them.
     """
     calls = [Call(**call) for call in (output or {}).get("calls", ())]
     outcome = world.score(example, calls)
     by_strict = task.gate.metric == "strict"
+    limited = any(limit.name == SIDE_EFFECTS for limit in task.gate.forbidden)
+    harmed = outcome.side_effects or outcome.num_extra > 0
+    unasked = (SIDE_EFFECTS,) if limited and harmed else ()
     return Score(
         score=float(outcome.strict) if by_strict else outcome.action_level,
         strict=outcome.strict,
@@ -112,6 +116,6 @@ def score_calls(
             "extra_writes": float(outcome.num_extra),
             "side_effects": float(outcome.side_effects),
         },
-        forbidden=outcome.forbidden,
+        forbidden=(*outcome.forbidden, *unasked),
         cause=stop if stop and outcome.cause == "missing_action" else outcome.cause,
     )

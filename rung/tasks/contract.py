@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,12 +18,12 @@ from typing import Any, get_args
 import tomli_w
 
 from rung.core.errors import TaskError
-from rung.core.spelling import did_you_mean, quote
+from rung.core.spelling import quote
 from rung.forms.form import Style
 from rung.tasks.answers import Answers, Kind
-from rung.tasks.fields import as_text
 from rung.tasks.lines import read_lines
 from rung.tasks.replies import slots_of
+from rung.tasks.table import Table, check_field
 from rung.tasks.task import (
     ErrorCost,
     FieldScoring,
@@ -36,7 +36,6 @@ from rung.tasks.task import (
 )
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_HUGE = 1e12
 _SAME_WORDS = 0.999
 """Free text passes strict only when it agrees in every word; case and punctuation are free."""
 
@@ -106,9 +105,10 @@ def parse_contract(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{where}: not TOML: {error}") from None
-    table = _Table(data, where, "")
+    table = Table(data, where, "")
     name = table.text("name")
     check_name(name)
+    world = table.text("world") if "world" in data else ""
     contract = Contract(
         name=name,
         title=table.text("title", name),
@@ -120,9 +120,9 @@ def parse_contract(
         scoring=_scoring(table.table("scoring"), answers),
         error_cost=_error_cost(table, answers) if "error_cost" in data else None,
         replies=_replies(table.table("replies"), answers) if "replies" in data else None,
-        gate=_gate(table.table("gate"), answers),
+        gate=_gate(table.table("gate"), answers, in_world=bool(world)),
         style=_style(table.table("form")),
-        world=table.text("world") if "world" in data else "",
+        world=world,
         local_only=table.flag("local_only"),
     )
     table.done()
@@ -172,22 +172,26 @@ def format_contract(task: Task) -> str:
     if gate.recall:
         data["gate"]["recall"] = [_plain(limit) for limit in gate.recall]
     if gate.forbidden:
-        data["gate"]["forbidden"] = [
-            _plain(rule) | {"predicted": list(rule.predicted)} for rule in gate.forbidden
-        ]
+        data["gate"]["forbidden"] = [_plain_forbidden(rule) for rule in gate.forbidden]
     # Multi-line strings read better, but tomli-w does not keep a carriage return in them.
     text = tomli_w.dumps(data, multiline_strings=True)
     return text if tomllib.loads(text) == data else tomli_w.dumps(data)
+
+
+def _plain_forbidden(rule: Forbidden) -> dict[str, Any]:
+    if not rule.field:
+        return {"name": rule.name, "max_rate": rule.max_rate}
+    return _plain(rule) | {"predicted": list(rule.predicted)}
 
 
 def _plain(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record).__slots__}
 
 
-def _scoring(table: _Table, answers: Answers) -> Mapping[str, FieldScoring]:
+def _scoring(table: Table, answers: Answers) -> Mapping[str, FieldScoring]:
     rules = default_scoring(answers)
     for field in list(table.data):
-        _known_field(field, answers, f"{table.where}: [scoring.{field}]")
+        check_field(field, answers, f"{table.where}: [scoring.{field}]")
         entry = table.table(field)
         rules[field] = FieldScoring(
             scorer=entry.choice("scorer", get_args(ScorerName), rules[field].scorer),
@@ -199,7 +203,7 @@ def _scoring(table: _Table, answers: Answers) -> Mapping[str, FieldScoring]:
     return MappingProxyType(rules)
 
 
-def _error_cost(whole: _Table, answers: Answers) -> ErrorCost:
+def _error_cost(whole: Table, answers: Answers) -> ErrorCost:
     table = whole.table("error_cost")
     field = table.field("field", answers)
     pairs: dict[tuple[str, str], float] = {}
@@ -217,38 +221,41 @@ def _error_cost(whole: _Table, answers: Answers) -> ErrorCost:
     return ErrorCost(field=field, default_usd=default_usd, pairs=MappingProxyType(pairs))
 
 
-def _replies(table: _Table, answers: Answers) -> Replies:
+def _replies(table: Table, answers: Answers) -> Replies:
     field = table.field("field", answers)
     given = table.table("texts")
     texts = {label: given.text(label) for label in given.data}
     for label, text in texts.items():
         table.check_label(label, f"texts.{label}", field, answers)
         for name in slots_of(text):
-            _known_field(name, answers, f"{table.where}: replies.texts.{label}")
+            check_field(name, answers, f"{table.where}: replies.texts.{label}")
     table.done()
     return Replies(field=field, texts=MappingProxyType(texts))
 
 
-def _gate(table: _Table, answers: Answers) -> GateRules:
+def _gate(table: Table, answers: Answers, *, in_world: bool) -> GateRules:
     rules = GateRules(
         metric=table.choice("metric", ("score", "strict"), "score"),
         margin=table.number("margin", 0.03, high=1.0),
         alpha=table.number("alpha", 0.05, low=1e-9, high=0.5),
         min_saving=table.number("min_saving", 0.05, high=1.0),
         recall=tuple(_recall(entry, answers) for entry in table.tables("recall")),
-        forbidden=tuple(_forbidden(entry, answers) for entry in table.tables("forbidden")),
+        forbidden=tuple(
+            _forbidden_act(entry) if in_world else _forbidden(entry, answers)
+            for entry in table.tables("forbidden")
+        ),
     )
     table.done()
     return rules
 
 
-def _style(table: _Table) -> Style:
+def _style(table: Table) -> Style:
     style: Style = table.choice("style", get_args(Style), "json")
     table.done()
     return style
 
 
-def _recall(entry: _Table, answers: Answers) -> RecallLimit:
+def _recall(entry: Table, answers: Answers) -> RecallLimit:
     field = entry.field("field", answers)
     value = entry.label("value", field, answers)
     if value == "*":
@@ -258,7 +265,7 @@ def _recall(entry: _Table, answers: Answers) -> RecallLimit:
     return limit
 
 
-def _forbidden(entry: _Table, answers: Answers) -> Forbidden:
+def _forbidden(entry: Table, answers: Answers) -> Forbidden:
     field = entry.field("field", answers)
     rule = Forbidden(
         name=entry.text("name"),
@@ -271,129 +278,7 @@ def _forbidden(entry: _Table, answers: Answers) -> Forbidden:
     return rule
 
 
-def _known_field(field: str, answers: Answers, where: str) -> None:
-    if field not in answers.fields:
-        raise TaskError(
-            f"{where}: form.json has no field {field!r}", hint=did_you_mean(field, answers.fields)
-        )
-
-
-class _Table:
-    """One TOML table, read key by key; `done` refuses the keys nobody asked for."""
-
-    def __init__(self, data: Mapping[str, Any], where: str, name: str) -> None:
-        self.data = data
-        self.where = where
-        self.name = name
-        self._asked: list[str] = []
-
-    def text(self, key: str, default: str | None = None) -> str:
-        """Return a non-blank string."""
-        value = self._get(key, default)
-        if not isinstance(value, str) or not value.strip():
-            raise self.wrong(key, "text", value)
-        return value
-
-    def choice(self, key: str, known: Sequence[Any], default: str) -> Any:
-        """Return one of the known words."""
-        value = self._get(key, default)
-        if value not in known:
-            raise TaskError(
-                f"{self.where}: {self._dotted(key)} is {quote(value)}",
-                hint=did_you_mean(value, known),
-            )
-        return value
-
-    def number(
-        self,
-        key: str,
-        default: float | None = None,
-        *,
-        low: float = 0.0,
-        high: float = _HUGE,
-        whole: bool = False,
-    ) -> float:
-        """Return a number from `low` to `high`."""
-        value = self._get(key, default)
-        kinds = int if whole else int | float
-        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
-            bound = f" up to {high:g}" if high < _HUGE else ""
-            raise self.wrong(key, f"{kind} from {low:g}{bound}", value)
-        return float(value)
-
-    def flag(self, key: str) -> bool:
-        """Return true or false; false when missing."""
-        value = self._get(key, False)
-        if not isinstance(value, bool):
-            raise self.wrong(key, "true or false", value)
-        return value
-
-    def table(self, key: str) -> _Table:
-        """Return a sub-table, empty when missing."""
-        return self._table(self._get(key, {}), self._dotted(key))
-
-    def tables(self, key: str) -> list[_Table]:
-        """Return a list of tables, empty when missing."""
-        value = self._get(key, [])
-        if not isinstance(value, list):
-            raise self.wrong(key, "a list of tables", value)
-        return [
-            self._table(item, f"{self._dotted(key)}[{index}]") for index, item in enumerate(value)
-        ]
-
-    def field(self, key: str, answers: Answers) -> str:
-        """Return the name of a field of the schema."""
-        field = self.text(key)
-        _known_field(field, answers, f"{self.where}: {self._dotted(key)}")
-        return field
-
-    def label(self, key: str, field: str, answers: Answers) -> str:
-        """Return a value of `field` as text, or `*`."""
-        return self.check_label(self.text(key), key, field, answers)
-
-    def labels(self, key: str, field: str, answers: Answers) -> tuple[str, ...]:
-        """Return one or more values of `field` as text; a lone value need not be in a list."""
-        value = self._get(key, None)
-        values = value if isinstance(value, list) else [value]
-        if not values or not all(isinstance(label, str) and label for label in values):
-            raise self.wrong(key, "a list of texts", value)
-        return tuple(self.check_label(label, key, field, answers) for label in values)
-
-    def done(self) -> None:
-        """Raise TaskError for the first key that was never asked for."""
-        for key in self.data:
-            if key not in self._asked:
-                raise TaskError(
-                    f"{self.where}: unknown key {self._dotted(key)}",
-                    hint=did_you_mean(key, self._asked),
-                )
-
-    def check_label(self, label: str, key: str, field: str, answers: Answers) -> str:
-        """Return the label; raises TaskError when it is not a value of `field`."""
-        known = [as_text(value) for value in answers.values(field)]
-        if known and label != "*" and label not in known:
-            raise TaskError(
-                f"{self.where}: {self._dotted(key)} is {quote(label)}, not a value of {field!r}",
-                hint=did_you_mean(label, known),
-            )
-        return label
-
-    def _get(self, key: str, default: Any) -> Any:
-        self._asked.append(key)
-        value = self.data.get(key, default)
-        if value is None:
-            raise TaskError(f"{self.where}: {self._dotted(key)} is missing")
-        return value
-
-    def _table(self, value: Any, name: str) -> _Table:
-        if not isinstance(value, dict):
-            raise TaskError(f"{self.where}: {name} must be a table, not {quote(value)}")
-        return _Table(value, self.where, name)
-
-    def _dotted(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
-
-    def wrong(self, key: str, wanted: str, value: Any) -> TaskError:
-        """Return the error of a value that is not what was wanted."""
-        return TaskError(f"{self.where}: {self._dotted(key)} must be {wanted}, not {quote(value)}")
+def _forbidden_act(entry: Table) -> Forbidden:
+    rule = Forbidden(name=entry.text("name"), max_rate=entry.number("max_rate", 0.0, high=1.0))
+    entry.done()
+    return rule

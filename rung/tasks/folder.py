@@ -24,10 +24,12 @@ from rung.core.errors import GateError, TaskError, reason_of
 from rung.core.files import write_atomic
 from rung.core.hashing import canonical_json
 from rung.core.records import SPLITS, Split
+from rung.core.spelling import did_you_mean, quote
 from rung.tasks import lock as locks
 from rung.tasks import user_scorer
 from rung.tasks.answers import Answers, read_answers
 from rung.tasks.contract import (
+    Contract,
     check_name,
     default_scoring,
     format_contract,
@@ -36,7 +38,7 @@ from rung.tasks.contract import (
 )
 from rung.tasks.rows import Row, check_input, format_rows, read_rows
 from rung.tasks.splits import Splits, Ties, check_leaks, split_examples, split_hash
-from rung.tasks.task import Example, Task
+from rung.tasks.task import SIDE_EFFECTS, Example, Task
 
 CONTRACT = "task.toml"
 FORM = "form.json"
@@ -81,6 +83,8 @@ def load_task(path: Path) -> Task:
             f"loading {path}: an example has `earlier`, which only agents remember",
             hint="leave it out, or give the task a world",
         )
+    if contract.world and not (path / SHOTS).is_file():
+        _check_forbidden_acts(path, contract, splits)
     return Task(
         name=contract.name,
         title=contract.title,
@@ -104,6 +108,20 @@ def load_task(path: Path) -> Task:
         generation=generation,
         split_hashes=MappingProxyType({str(split): hashes[split] for split in SPLITS}),
     )
+
+
+def _check_forbidden_acts(path: Path, contract: Contract, splits: Splits) -> None:
+    """Raise TaskError for a forbidden act that no example asserts: it would never be counted."""
+    nevers = [one.setup.get("never") for split in SPLITS for one in splits[split]]
+    rules = [rule for never in nevers if isinstance(never, list) for rule in never]
+    known = {str(rule.get("name", rule.get("tool"))) for rule in rules if isinstance(rule, Mapping)}
+    for limit in contract.gate.forbidden:
+        if limit.name not in known | {SIDE_EFFECTS}:
+            raise TaskError(
+                f"loading {path}: gate.forbidden names {quote(limit.name)},"
+                " which no example's setup.never does",
+                hint=did_you_mean(limit.name, [SIDE_EFFECTS, *sorted(known)]),
+            )
 
 
 def packed_files(task: Task, shots: Sequence[Example]) -> dict[str, str]:

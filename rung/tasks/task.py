@@ -96,14 +96,23 @@ class RecallLimit:
     minimum: float
 
 
+SIDE_EFFECTS = "side_effects"
+"""The forbidden act, in any world, of writing what nobody asked for, or of leaving a state that is
+neither the first nor the one asked for; work done in part is one, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forbidden:
-    """A forbidden outcome: `field` is truly `true` and the answer says one of `predicted`."""
+    """A forbidden outcome: `field` is truly `true` and the answer says one of `predicted`.
+
+    In a world it is an act, and has a name alone: of a negative assertion of the examples, or
+    `SIDE_EFFECTS`.
+    """
 
     name: str
-    field: str
-    true: str
-    predicted: tuple[str, ...]
+    field: str = ""
+    true: str = ""
+    predicted: tuple[str, ...] = ()
     max_rate: float = 0.0
     """Largest share of all examples in which it may happen."""
 

@@ -27,7 +27,7 @@ def test_a_spec_survives_json_and_can_be_hashed() -> None:
         ({"max_tokens": -1}, "not 1 or more"),
         ({"max_escalated": -1}, "not 0 or more"),
         ({"max_escalated": 1, "min_p": 1.5}, "not from 0 to 1"),
-        ({"min_p": 0.5}, "it escalates no step"),
+        ({"min_p": 0.5, "abstain": False}, "neither escalates a step nor abstains"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(fields: dict[str, object], says: str) -> None:

@@ -13,6 +13,8 @@ from rung.core.errors import ConfigError
 from rung.engines.fake import ALL
 from rung.forms import compile_form
 from rung.ladder import trained as ladder_trained
+from rung.ladder.agent import NUM_SHOTS
+from rung.ladder.deferral import deferring
 from rung.ladder.plan import LADDER, select_rungs
 from rung.ladder.rung import Situation
 from rung.routes.route import Route
@@ -93,9 +95,34 @@ def test_in_a_world_the_arms_are_agents(task: Task) -> None:
     world = replace(task, world="operations")
     arms = proposed(world)
     agents = [route.agent for route in arms]
-    assert [agent.loop for agent in agents if agent] == ["text", "form"] * 2
-    assert [agent.tools for agent in agents if agent] == ["schemas", "cards", "none", "none"]
-    assert [bool(route.adapter) for route in arms] == [False, False, True, True]
+    assert [agent.loop for agent in agents if agent] == [*(["text", "form"] * 2), "form"]
+    assert [agent.tools for agent in agents if agent] == ["schemas", "cards", *["none"] * 3]
+    assert [bool(route.adapter) for route in arms] == [False, False, True, True, True]
+    held, defers = arms[3:]
+    assert (defers.name, defers.rung) == ("sft+form+deferral", "deferral")
+    assert held.agent is not None and not held.agent.defers
+    assert defers.agent == replace(held.agent, min_p=0.5)
+
+
+def test_an_engine_that_tells_no_probabilities_defers_nothing(task: Task) -> None:
+    note(task)
+    world = replace(task, world="operations")
+    silent = replace(ALL, choice_logprobs=False)
+    arms = ladder_trained.propose(situation(world, capabilities=silent), "sft")
+    assert [arm.name for arm in arms] == ["blank", "agent", "sft", "sft+form"]
+    assert deferring(situation(world, capabilities=silent), arms[-1]) == ()
+
+
+def test_the_untrained_agent_defers_with_solved_examples_where_there_are_some(task: Task) -> None:
+    (rung,) = select_rungs(["deferral"], in_world=True)
+    world = replace(task, world="operations")
+    (route,) = rung.propose(situation(world))
+    assert route.agent is not None
+    assert (route.name, route.agent.num_shots, route.agent.min_p) == (
+        "agent+shots+deferral", NUM_SHOTS, 0.5,
+    )  # fmt: skip
+    (route,) = rung.propose(situation(replace(world, train=())))
+    assert route.name == "agent+deferral"
 
 
 def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(
@@ -106,8 +133,9 @@ def test_an_agent_is_told_what_is_left_if_it_was_trained_to_be(
     assert not any(one.agent.remaining for one in proposed(world) if one.agent)
     note(task, style={"prompt": "bare", "remaining": True}, made="2026-01-02T00:00:00Z")
     agents = [one.agent for one in proposed(world) if one.agent]
-    assert [agent.remaining for agent in agents] == [False, False, True, True, True]
-    assert agents[1].max_steps < agents[2].max_steps == agents[3].max_steps == agents[4].max_steps
+    assert [agent.remaining for agent in agents] == [False, False, *[True] * 4]
+    assert agents[1].max_steps < min(agent.max_steps for agent in agents[2:])
+    assert len({agent.max_steps for agent in agents[2:]}) == 1
     twin = proposed(world)[2]
     assert (twin.name, twin.rung, twin.adapter) == ("agent+left", "recovery", "")
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -146,6 +147,20 @@ def test_mistakes_name_the_key(text, message):
         parse(text)
 
 
+ACT = 'world = "world.py"\n[[gate.forbidden]]\nname = "side_effects"\n'
+
+
+def test_in_a_world_a_forbidden_act_has_a_name_and_a_rate():
+    (limit,) = parse(ACT + "max_rate = 0.2").gate.forbidden
+    assert limit == Forbidden(name="side_effects", max_rate=0.2)
+    with pytest.raises(TaskError, match="unknown key gate.forbidden.*field"):
+        parse(ACT + 'field = "intent"')
+    with pytest.raises(TaskError, match=r"max_rate must be a number from 0 up to 1, not 2"):
+        parse(ACT + "max_rate = 2")
+    with pytest.raises(TaskError, match="field is missing"):
+        parse(ACT.removeprefix('world = "world.py"\n'))
+
+
 def test_booleans_and_constants_have_values_to_misspell():
     fields = {"sure": {"type": ["boolean", "null"]}, "kind": {"const": "one"}}
     answers = Answers({"type": "object", "properties": fields})
@@ -236,6 +251,17 @@ tasks = st.builds(
     default_limit=st.integers(0, 10**6),
     path=st.just(Path("unused")),
 )
+
+
+acts = st.lists(st.builds(Forbidden, name=text, max_rate=ratio), max_size=2).map(tuple)
+
+
+@settings(max_examples=30)
+@given(tasks, acts)
+def test_contracts_round_trip_in_a_world(task, forbidden):
+    gate = replace(task.gate, forbidden=forbidden)
+    task = replace(task, world="operations", gate=gate)
+    assert parse_contract(format_contract(task), ANSWERS, "here").gate == gate
 
 
 @settings(max_examples=30)

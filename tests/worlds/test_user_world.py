@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from rung.core.errors import TaskError
+from rung.routes.acting import score_calls
 from rung.tasks.folder import load_task
 from rung.tasks.holdout import read_holdout
-from rung.tasks.task import Example, Task
+from rung.tasks.task import SIDE_EFFECTS, Example, Forbidden, Task
 from rung.worlds.open import open_world
 from rung.worlds.tables import Kind, Row, Tables
 from rung.worlds.toolbox import Toolbox
@@ -91,6 +92,42 @@ def test_what_calls_are_worth(task: Task, made: list[Any], action_level: float, 
     outcome = open_world(task).score(task.train[0], calls(*made))
     assert (outcome.action_level, outcome.cause) == (action_level, cause)
     assert outcome.strict is (cause == "")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ([REFUND, MAIL], ()),
+        ([], ()),
+        ([REFUND], ("side_effects",)),
+        ([REFUND, MAIL, ("refund", {"order": "A-1003", "reason": "defective"})], ("side_effects",)),
+        ([REFUND, MAIL, ("refund", {"order": "A-1002", "reason": "defective"})],
+         ("refunded_another_order", "side_effects")),
+    ],
+)  # fmt: skip
+def test_side_effects_are_forbidden_where_the_gate_limits_them(
+    task: Task, made: list[Any], expected: tuple[str, ...]
+) -> None:
+    output = {"calls": [call.to_json() for call in calls(*made)]}
+    world, example = open_world(task), task.train[0]
+    limit = Forbidden(name=SIDE_EFFECTS, max_rate=0.1)
+    limited = replace(task, gate=replace(task.gate, forbidden=(limit,)))
+    assert score_calls(world, limited, example, output).forbidden == expected
+    unlimited = score_calls(world, task, example, output).forbidden
+    assert unlimited == tuple(name for name in expected if name != SIDE_EFFECTS)
+
+
+def test_a_limit_on_an_act_that_no_example_asserts_is_refused(task: Task) -> None:
+    contract = task.path / "task.toml"
+    plain = contract.read_text("utf-8")
+    for name in ("side_effects", "refunded_another_order"):
+        limit = f'\n[[gate.forbidden]]\nname = "{name}"\nmax_rate = 0.1\n'
+        contract.write_text(plain + limit, "utf-8")
+        assert load_task(task.path).gate.forbidden[0].name == name
+    contract.write_text(plain + limit.replace("another", "anothr"), "utf-8")
+    with pytest.raises(TaskError, match="gate.forbidden names 'refunded_anothr_order'") as error:
+        load_task(task.path)
+    assert "refunded_another_order" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize(
