@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import islice
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from rung.core.clock import monotonic_ms
 from rung.engines.open import in_flight_of
@@ -48,36 +50,52 @@ def num_in_flight(route: Route, task: Task) -> int:
 def in_order(works: Iterable[Work[T]], at_once: int) -> Generator[Work[T], None, None]:
     """Yield for each work, in order, what returns its result or raises its error.
 
-    With one at once that is the work itself, done when it is called. Closed early, no further work
-    is begun, and those in flight are waited for.
+    With one at once that is the work itself, done when it is called. What is yielded is called
+    before the next is asked for. Closed early, no further work is begun, and those in flight are
+    waited for.
     """
     if at_once <= 1:
         yield from works
         return
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="answer")
-    waiting: deque[Future[T]] = deque()
-    try:
-        for work in works:
-            waiting.append(pool.submit(work))
-            while _is_full(waiting, at_once):
-                yield waiting.popleft().result
-        while waiting:
-            yield waiting.popleft().result
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with closing(_Line(works, at_once)) as line:
+        while line.begin(_AHEAD):
+            yield line.next()
 
 
-def _is_full(waiting: deque[Future[T]], at_once: int) -> bool:
-    """Return whether the first result is to be told before another work is begun.
+class _Line(Generic[T]):
+    """Works in flight, in the order in which they are told."""
 
-    Blocks while the first is not done and every worker has enough to do.
-    """
-    while _AHEAD * at_once <= len(waiting) < _AHEAD_OF_SLOW * at_once and not waiting[0].done():
-        undone = [one for one in waiting if not one.done()]
-        if len(undone) < _AHEAD * at_once:
-            return False
-        wait(undone, return_when=FIRST_COMPLETED)
-    return len(waiting) >= _AHEAD * at_once
+    def __init__(self, works: Iterable[Work[T]], at_once: int) -> None:
+        self._works = iter(works)
+        self._at_once = at_once
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="answer")
+        self._untold: deque[Future[T]] = deque()
+
+    def begin(self, ahead: int) -> bool:
+        """Begin works, up to `ahead` untold ones for each worker, while a worker could run out of
+        them; return whether one is left to tell."""
+        room_untold = ahead * self._at_once - len(self._untold)
+        room = min(room_untold, _AHEAD * self._at_once - len(self._undone()))
+        for work in islice(self._works, max(room, 0)):
+            self._untold.append(self._pool.submit(work))
+        return bool(self._untold)
+
+    def next(self) -> Work[T]:
+        """Return what tells the first result; who waits for it waits there."""
+        return partial(self._tell, self._untold.popleft())
+
+    def _tell(self, first: Future[T]) -> T:
+        while not first.done():
+            self.begin(_AHEAD_OF_SLOW)
+            wait([first, *self._undone()], return_when=FIRST_COMPLETED)
+        return first.result()
+
+    def _undone(self) -> list[Future[T]]:
+        return [one for one in self._untold if not one.done()]
+
+    def close(self) -> None:
+        """Begin no further work, and wait for those in flight."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 class Meter:

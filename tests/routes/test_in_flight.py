@@ -118,11 +118,11 @@ def test_what_is_begun_beside_a_slow_one_is_bounded() -> None:
 
     told = in_order([partial(work, number) for number in range(1000)], 2)
     first = next(told)
-    assert len(begun) <= 16 * 2
-    end.set()
+    threading.Timer(0.3, end.set).start()  # by then the other worker has done all that it may
     assert first() == 0
+    assert 16 <= len(begun) <= 16 * 2 + 1
     told.close()
-    assert len(begun) <= 16 * 2 + 2
+    assert len(begun) <= 16 * 2 + 1
 
 
 def test_outages_in_a_row_end_it_at_once_too(session: Session) -> None:
