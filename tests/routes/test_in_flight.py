@@ -158,6 +158,31 @@ def test_an_interrupt_gives_up_what_is_in_flight(session: Session) -> None:
         list(evaluate(BLANK, session.runtime, examples, price=price_of("local-2core")))
 
 
+def test_an_interrupt_while_a_slow_one_is_waited_for_gives_up_what_is_in_flight(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up, in_vain = threading.Event(), []
+
+    class Slow(FakeEngine):
+        def complete(self, request: Request) -> Completion:
+            if not given_up.wait(20):
+                in_vain.append(request)
+            raise EngineError("the engine is closed")
+
+        def close(self) -> None:
+            given_up.set()
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rung.routes.in_flight.wait", interrupted)
+    session.runtime._engines[SERVER] = Slow(SERVER, capabilities=tickets.ABILITIES)
+    with pytest.raises(KeyboardInterrupt):
+        list(evaluate(BLANK, session.runtime, session.task.dev, price=price_of("local-2core")))
+    assert given_up.is_set()
+    assert in_vain == []  # nothing was waited for
+
+
 def test_one_at_a_time_in_this_process_and_where_answers_depend_on_each_other(
     session: Session,
 ) -> None:
