@@ -17,7 +17,7 @@ from rung.repair.read_form import FormReader
 from rung.repair.read_world import WorldReader
 from rung.repair.readers import Reader
 from rung.repair.records import Miss
-from rung.tasks.task import Example
+from rung.tasks.task import SIDE_EFFECTS, Example
 from rung.worlds.operations import Operations
 from rung.worlds.operations.generate import write_example
 from rung.worlds.operations.workflows import KNOWN
@@ -182,8 +182,8 @@ def test_a_broken_negative_assertion_is_a_miss_of_its_own() -> None:
     example = write_example(flow, "dev", "e", 0)
     name = example.setup["never"][0]["name"]
     row = Row(
-        example="e", group=example.group, score=0.0, strict=False, forbidden=(name,),
-        output={"calls": example.target["calls"]},
+        example="e", group=example.group, score=0.0, strict=False,
+        forbidden=(name, SIDE_EFFECTS), output={"calls": example.target["calls"]},
     )  # fmt: skip
     (miss,) = misses(WorldReader(Operations()), example, row)
     assert (miss.cause, miss.requirement) == ("forbidden", f"never:{name}")
