@@ -10,9 +10,12 @@ import pytest
 from board import INSTRUCTION, MOVE, Board, step
 from rung.agents.episode import Episode
 from rung.agents.run import run_agent
+from rung.agents.speak import Reply
 from rung.agents.spec import AgentSpec
+from rung.agents.step_doubt import improbable
 from rung.engines.base import Capabilities, Request
 from rung.engines.fake import FakeEngine
+from rung.worlds.world import Call
 
 FIND = step("cards.search", query="venue")
 MOVED = step("cards.move", card_id="card_903", list="doing")
@@ -90,9 +93,17 @@ def test_its_own_wish_to_hand_over_keeps_its_reason() -> None:
         return found[0] if found else f'{reason}"'
 
     def unsure(request: Request) -> list[float]:
-        return [0.0] * len(request.choices)
+        return [0.1 * ('"abstain"' in text) for text in request.choices]
 
     engine = FakeEngine(script=hand_over, choice_scores=unsure)
     episode = run_agent(AgentSpec(min_p=0.5), engine, Board(), MOVE, INSTRUCTION)
     assert episode.status == "abstained"
-    assert not episode.reason.startswith("in doubt: abstain")
+    assert episode.reason == reason
+
+
+def test_one_half_is_no_doubt_and_neither_is_what_is_not_known() -> None:
+    calls = (Call(tool="cards.move", arguments={}),)
+    spec = AgentSpec(min_p=0.5)
+    assert improbable(Reply(said="", calls=calls, p=0.5), spec) == ""
+    assert improbable(Reply(said="", calls=calls), spec) == ""
+    assert improbable(Reply(said="", calls=calls, p=0.49), spec) == "cards.move at p 0.49"

@@ -20,7 +20,7 @@ from rung.worlds.open import open_world
 from rung.worlds.tables import Kind, Row, Tables
 from rung.worlds.toolbox import Toolbox
 from rung.worlds.user_world import TableWorld, load_world
-from rung.worlds.world import Call
+from rung.worlds.world import Call, Outcome
 
 PAGE = Path(__file__).parents[2] / "docs" / "worlds.md"
 FILES = {"task.toml": "toml", "form.json": "json", "examples.jsonl": "jsonl", "world.py": "python"}
@@ -115,6 +115,17 @@ def test_side_effects_are_forbidden_where_the_gate_limits_them(
     assert score_calls(world, limited, example, output).forbidden == expected
     unlimited = score_calls(world, task, example, output).forbidden
     assert unlimited == tuple(name for name in expected if name != SIDE_EFFECTS)
+
+
+def test_an_unasked_write_that_was_undone_is_a_side_effect_too(task: Task) -> None:
+    class Undone:
+        def score(self, example: Example, calls: Any) -> Outcome:
+            return Outcome(action_level=1.0, strict=False, num_extra=1)
+
+    limit = Forbidden(name=SIDE_EFFECTS)
+    limited = replace(task, gate=replace(task.gate, forbidden=(limit,)))
+    world: Any = Undone()
+    assert score_calls(world, limited, task.train[0], None).forbidden == (SIDE_EFFECTS,)
 
 
 def test_a_limit_on_an_act_that_no_example_asserts_is_refused(task: Task) -> None:
