@@ -93,7 +93,7 @@ def test_its_own_wish_to_hand_over_keeps_its_reason() -> None:
         return found[0] if found else f'{reason}"'
 
     def unsure(request: Request) -> list[float]:
-        return [0.1 * ('"abstain"' in text) for text in request.choices]
+        return [math.log(0.4 if '"abstain"' in text else 0.1) for text in request.choices]
 
     engine = FakeEngine(script=hand_over, choice_scores=unsure)
     episode = run_agent(AgentSpec(min_p=0.5), engine, Board(), MOVE, INSTRUCTION)
