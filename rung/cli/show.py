@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rung.cli.options import AsJson, TaskName
 from rung.cli.out import print_json
+
+_EMPTY: tuple[Any, ...] = ("", (), [])
 
 
 def show(
@@ -44,6 +47,15 @@ def show(
 def _section(title: str, values: dict[str, Any]) -> None:
     from rung.report.format import plain
 
-    print(title)
+    print(title if values else f"{title}: none")
     for key, value in values.items():
-        print(f"  {plain(key)}: {plain(str(value))}")
+        print(f"  {plain(key)}: {plain(_told(value))}")
+
+
+def _told(value: Any) -> str:
+    """Return a rule as words: names with their values, what is empty left out."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(one)}" for key, one in value.items() if one not in _EMPTY)
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_told, value)) or "none"
+    return str(value)

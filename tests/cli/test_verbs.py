@@ -148,6 +148,20 @@ def test_climb_then_everything_that_follows(rung_command, mail: str, tmp_path: P
     assert rung_command("ask", mail, "login error").code == 0
 
 
+def test_a_task_is_shown_in_words(rung_command, mail: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    contract = tmp_path / "rung" / "tasks" / mail / "task.toml"
+    limit = (
+        '[[gate.forbidden]]\nname = "lost"\nfield = "label"\ntrue = "billing"\npredicted = "*"\n'
+    )
+    contract.write_text(contract.read_text("utf-8") + limit, "utf-8")
+    shown = rung_command("show", mail).out
+    assert "forbidden: name lost, field label, true billing, predicted *, max_rate 0.0" in shown
+    assert "recall: none" in shown
+    assert "label: scorer exact, weight 1.0" in shown
+    assert "error cost: none" in shown
+    assert "{" not in shown
+
+
 def test_run_and_compare(rung_command, mail: str):  # type: ignore[no-untyped-def]
     files = []
     for route in ("majority", "head"):
