@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rung.core.clock import monotonic_ms, now_utc
 from rung.core.errors import ConfigError
@@ -216,7 +217,10 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
     task, incumbent = session.task, ascent.incumbent
     dev = draw(task.dev, len(task.dev), seed=options.seed, name="dev")
     proposed = [*ascent.proposed, *_propose(ascent.waiting, len(options.models))]
-    arms = session.climber.climb(ascent.floors, proposed, dev, ascent.plan.num_dev)
+    keeps_limits = partial(_keeps_limits, task)
+    arms = session.climber.climb(
+        ascent.floors, proposed, dev, ascent.plan.num_dev, keeps_limits=keeps_limits
+    )
     routes = {item.route.hash: item.route for item in proposed}
     record_candidates(session.store, task.name, routes.values())
     floor = max(arm.score for arm in arms if arm.kind == "floor")
@@ -225,7 +229,7 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
         margin=task.gate.margin,
         incumbent=incumbent.hash,
         floor=floor,
-        allowed=_within_limits(task, arms),
+        allowed={arm.route_hash for arm in arms if keeps_limits(arm)},
         priced_errors=task.error_cost is not None,
     )
     found = Climb(
@@ -267,16 +271,12 @@ def _ascend(session: Session, ascent: _Ascent, options: Options) -> Climb:
     )
 
 
-def _within_limits(task: Task, arms: Sequence[Arm]) -> set[str]:
-    """Return the hashes of dev arms that keep the task's hard limits, judged by their rates."""
+def _keeps_limits(task: Task, arm: Arm) -> bool:
+    """Return whether a dev arm keeps the task's hard limits, judged by its rates."""
     targets = {example.id: example.target for example in task.dev}
-    kept = set()
-    for arm in arms:
-        samples = list(gather(arm.rows, name=arm.route).values())
-        checks = check_limits(samples, rules=task.gate, targets=targets)
-        if all(check.verdict == "promote" for check in checks):
-            kept.add(arm.route_hash)
-    return kept
+    samples = list(gather(arm.rows, name=arm.route).values())
+    checks = check_limits(samples, rules=task.gate, targets=targets)
+    return all(check.verdict == "promote" for check in checks)
 
 
 def _saving(task: Task, arms: Sequence[Arm], judged: Judged) -> Saving | None:

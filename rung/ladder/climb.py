@@ -149,10 +149,14 @@ class Climber:
         proposed: Sequence[Proposed],
         examples: Sequence[Example],
         count: int,
+        *,
+        keeps_limits: Callable[[Arm], bool],
     ) -> list[Arm]:
         """Return the dev arms: floors and ceiling first, then the routes in the order given.
 
-        Routes with a model answer the first `count` examples, those without one all of them.
+        Routes with a model answer the first `count` examples, those without one all of them. A
+        route is stopped where it is worse than the best that keeps the task's hard limits: beside
+        one that breaks them, what scores less may be all that can be promoted.
         """
         priced = self.runtime.task.error_cost is not None
         seconds = {
@@ -160,7 +164,8 @@ class Climber:
         }
         arms: dict[str, Arm] = {}
         for item in sorted(proposed, key=lambda item: (seconds[item.route.hash], item.route.name)):
-            leader = max(arms.values(), key=lambda arm: arm.score, default=None)
+            fit = (arm for arm in arms.values() if keeps_limits(arm))
+            leader = max(fit, key=lambda arm: arm.score, default=None)
             drawn = examples[:count] if item.route.model else examples
             rows, stopped = self._run(item, drawn, leader, num_routes=len(proposed))
             arms[item.route.hash] = to_arm(

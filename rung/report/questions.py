@@ -138,13 +138,12 @@ def _examples(arms: Sequence[Arm]) -> Iterator[Answered]:
 
 def _deferral(arms: Sequence[Arm]) -> Iterator[Answered]:
     """Say what an agent leaves undone, and what it no longer breaks, by handing over in doubt."""
-    side_effects = _mean_of(("side_effects",))
     for arm in _of_rung(arms, "deferral"):
         twin = _twin(arm, arms)
         both = pair(twin, arm) if twin is not None else None
         if both is None:
             continue
-        found = both.difference(side_effects)
+        found = both.difference(_has_side_effects)
         num_handed = sum(row.status == "abstained" for row in arm.rows)
         yield Answered(
             question=f"Does handing over in doubt spare {fmt.plain(both.reference.route)} errors?",
@@ -155,6 +154,11 @@ def _deferral(arms: Sequence[Arm]) -> Iterator[Answered]:
                 found, up="no: more side effects", down="yes: fewer side effects"
             ),
         )
+
+
+def _has_side_effects(row: Row) -> float:
+    """Return 1 for a write that nobody asked for or another state left, as the gate counts."""
+    return float(any(row.fields.get(name, 0.0) > 0 for name in ("side_effects", "extra_writes")))
 
 
 def _stronger(arms: Sequence[Arm]) -> Iterator[Answered]:

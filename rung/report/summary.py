@@ -45,7 +45,7 @@ def saving_sentences(saving: Saving) -> tuple[str, str]:
 
 
 def notes(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Return what a reader must know about single arms: stopped early, failed answers."""
+    """Return what a reader must know about single arms: stopped early, failed answers, hand-overs."""
     lines = []
     for arm in arms:
         name = f"{fmt.plain(arm.route)} ({arm.split})"
@@ -55,6 +55,8 @@ def notes(arms: Sequence[Arm]) -> tuple[str, ...]:
             lines.append(
                 f"{name}: {arm.num_failed} of {arm.num_examples} answers failed{_cause(arm)}"
             )
+        if num_handed := sum(row.status == "abstained" for row in arm.rows):
+            lines.append(f"{name}: {num_handed} of {len(arm.rows)} answers handed over")
     return tuple(lines)
 
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tickets
 from climbs import realistic
 from rung.core.errors import ConfigError
 from rung.core.records import Row
-from rung.ladder.climb import STOP_ALPHA, choose_candidates, draw, group_differences
+from rung.flow.session import open_session
+from rung.ladder.climb import (
+    STOP_ALPHA,
+    Proposed,
+    choose_candidates,
+    draw,
+    group_differences,
+)
 from rung.ladder.measure import to_arm
 from rung.ladder.plan import MIN_EXAMPLES, Estimate, plan_climb, select_rungs
 from rung.ladder.result import climb_from_json, climb_to_json
 from rung.routes.route import Route
 from rung.stats.sequential import bounded_mean_sequence
+from rung.tasks.importer import init_task
 from rung.tasks.task import Example
 
 
@@ -29,6 +39,22 @@ def arm(name: str, score: float, cost_usd: float, **fields: Any) -> Any:
     route = Route(name=name, rung=name, output="form", max_tokens=len(name))
     rows = [row(i, score, cost_usd=cost_usd) for i in range(10)]
     return replace(to_arm(route, rows, "dev", priced_errors=False), **fields)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_leader_that_breaks_a_limit_stops_nobody(tmp_path: Path, keeps: bool) -> None:
+    csv = tickets.write_csv(tmp_path / "mail.csv", rows=200)
+    task = init_task("mail", csv, input_column="text", target_columns=["label"]).task
+    first = Route(name="a", rung="head", output="oracle")
+    other = Route(name="b", rung="head", output="constant", constant='{"label": "none of them"}')
+    proposed = [Proposed(route=route, min_before_stop=8) for route in (first, other)]
+    with open_session(task) as session:
+        best, worst = session.climber.climb(
+            [], proposed, task.dev, len(task.dev), keeps_limits=lambda arm: keeps
+        )
+    assert (best.score, worst.score) == (1.0, 0.0)
+    assert bool(worst.stopped) is keeps
+    assert (len(worst.rows) == len(task.dev)) is not keeps
 
 
 def test_candidates_are_the_best_and_the_cheaper_close_ones() -> None:

@@ -45,27 +45,6 @@ def test_the_form_that_wins_everywhere_explains_the_lift(arm_of):
     assert told.interpretation.endswith("; fewer output tokens and lower latency")
 
 
-def test_handing_over_is_judged_by_side_effects_beside_the_score(climbs):
-    def arm(route, rung, harmed, status):
-        rows = tuple(
-            climbs.make_row(f"e{i}", 0.0, fields={"side_effects": float(harm)}, status=status)
-            for i, harm in enumerate(harmed)
-        )
-        return climbs.make_arm(route, rows, rung=rung)
-
-    alone = arm("sft+form", "sft", [True] * 40, "ok")
-    found = answer_questions(
-        [alone, arm("sft+form+deferral", "deferral", [False] * 40, "abstained")]
-    )
-    told = line(found, "Does handing over in doubt spare sft+form errors?")
-    assert told.result.startswith("side effects sft+form+deferral - sft+form -1.000 [-1.000, ")
-    assert "; score sft+form+deferral - sft+form .000 [" in told.result
-    assert told.result.endswith("; 40 handed over; n=40 in 40 groups")
-    assert told.interpretation == "yes: fewer side effects"
-    found = answer_questions([alone, arm("sft+form+deferral", "deferral", [True] * 40, "ok")])
-    assert line(found, "Does handing over").interpretation == "no difference shown at n=40"
-
-
 def test_equal_scores_claim_no_direction(arm_of):
     scores = [0.0, 1.0] * 20
     found = answer_questions([arm_of("json", scores), arm_of("form", scores)])

@@ -158,6 +158,17 @@ def test_a_climb_without_arms_still_prints_its_verdict(climbs, console_of):
     assert "verdict  hold" in printed(climbs.make_climb(()), console_of(80))
 
 
+def test_a_run_says_how_many_answers_were_handed_over(climbs, console_of):
+    console = console_of(80)
+    rows = tuple(
+        climbs.make_row(f"e{i}", 0.0, status="abstained" if i < 2 else "ok") for i in range(5)
+    )
+    render_run(climbs.make_arm("agent", rows), console)
+    assert "agent (dev): 2 of 5 answers handed over" in console.file.getvalue()
+    render_run(climbs.make_arm("other", rows[2:]), console)
+    assert "other (dev)" not in console.file.getvalue()
+
+
 def test_a_run_states_missing_numbers_as_a_dash(climbs, console_of):
     console = console_of(80)
     render_run(climbs.make_arm("empty", (climbs.make_row("a", 0.0),), model=""), console)
