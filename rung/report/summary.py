@@ -45,7 +45,7 @@ def saving_sentences(saving: Saving) -> tuple[str, str]:
 
 
 def notes(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Return what a reader must know about single arms: stopped early, failed answers, hand-overs."""
+    """Return what a reader must know of single arms: stopped early, failed, handed over."""
     lines = []
     for arm in arms:
         name = f"{fmt.plain(arm.route)} ({arm.split})"
